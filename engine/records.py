@@ -1,0 +1,104 @@
+"""What travels only inside a chain: k-space and reconstructions, labelled instead of branched.
+
+A perturbed copy of a scan is a second ``KSpace`` with another ``variant``; a second reconstruction of one slice is a
+second ``Reconstruction`` with another ``method``. Gadgets that compare gather by ``key``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .messages import Message, MetaValue
+from .mrd_header import Encoding
+
+
+class Key(NamedTuple):
+    """Which image of a scan this is; images leave the engine in the order of their keys within a reconstruction."""
+
+    encoding_space: int = 0
+    repetition: int = 0
+    set: int = 0
+    phase: int = 0
+    contrast: int = 0
+    slice: int = 0
+    average: int = 0
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseState:
+    """What is known of the noise in the samples."""
+
+    prewhitened: bool = False
+    """True once coils are decorrelated and every real and imaginary part has unit variance (SNR units)."""
+    source: str = "none"
+    """Where the covariance came from: ``none``, ``this scan``, or ``measurement NAME``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KSpace(Message):
+    """The k-space of one image, gathered on the encoded grid."""
+
+    key: Key
+    data: NDArray[np.complex64]
+    """(coils, kz, ky, kx) complex64; k=0 at index n // 2 of every axis; zero where nothing was acquired."""
+    sampled: NDArray[np.bool_]
+    """(kz, ky) bool: lines that were acquired."""
+    header: NDArray[np.void]
+    """() of ``ACQUISITION_DTYPE``: the line nearest the centre of k-space; geometry and times come from it."""
+    encoding: Encoding
+    calibration: NDArray[np.complex64] | None = None
+    """(coils, kz, ky, kx) complex64 of the calibration lines on the same grid, or None."""
+    calibration_sampled: NDArray[np.bool_] | None = None
+    """(kz, ky) bool: lines of the calibration region."""
+    sampled_columns: slice = slice(None)
+    """Columns (kx) that the readouts filled: fewer than all for an asymmetric echo."""
+    noise: NoiseState = NoiseState()
+    complete: bool = True
+    """False if fewer lines came than the scan's sampling promised; the rest is zero."""
+    readouts: int = 0
+    """Readouts that went into it."""
+    variant: str = "acquired"
+    """``acquired``, or the perturbation that made this copy."""
+    history: tuple[str, ...] = ()
+    """Processing steps so far, in words."""
+    meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))
+    """What later images should carry in their metadata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoilImages(Message):
+    """One complex image per coil."""
+
+    kspace: KSpace
+    """The k-space that they were reconstructed from, with key, header, encoding, noise state and labels."""
+    data: NDArray[np.complex64]
+    """(coils, z, y, x) complex64 on the reconstruction grid."""
+    method: str
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction(Message):
+    """One finished image (or map) before it gets its MRD header."""
+
+    key: Key
+    data: NDArray[Any]
+    """(channels, z, y, x): complex64, float32 or int16; units in ``unit``."""
+    header: NDArray[np.void]
+    """() of ``ACQUISITION_DTYPE``, as in ``KSpace``."""
+    encoding: Encoding
+    method: str
+    """How it was made, e.g. ``fourier+rss``: one series per (variant, method, quantity)."""
+    quantity: str = "magnitude"
+    """``magnitude``, ``complex`` or the name of a quantitative map."""
+    unit: str = "a.u."
+    variant: str = "acquired"
+    history: tuple[str, ...] = ()
+    meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,1 @@
+"""One gadget a file, named as in a chain: thin shells that turn messages into calls of ``models``."""
