@@ -5,14 +5,17 @@ What a gadget accepts goes through it; everything else passes by, unchanged and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import ChainError, EchotrainError, GadgetError
 from .gadget import Context, Gadget, signature
 from .messages import Array, Image, Message, Progress, Readouts, Text, Waveform
+
+T = TypeVar("T")
 
 FROM_CLIENT: tuple[type[Message], ...] = (Readouts, Waveform, Image, Array)
 """What a client's stream may hold."""
@@ -51,6 +54,8 @@ class Chain:
         if check:
             check_neighbours(pairs)
         self._links = [Link(name, g, signature(type(g)).accepts) for name, g in pairs]
+        self.current: str | None = None
+        """Name of the gadget that ran last: the one to blame if the chain does not return."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,6 +65,7 @@ class Chain:
     def start(self, context: Context) -> None:
         """Prepare every gadget for a scan, in order."""
         for link in self._links:
+            self.current = link.name
             _guarded(link, lambda link=link: link.gadget.start(context))
 
     def feed(self, message: Message) -> Iterator[Message]:
@@ -75,7 +81,7 @@ class Chain:
     def finish(self) -> Iterator[Message]:
         """End the scan: every gadget in turn gives what it holds, and that goes through those after it."""
         for index, link in enumerate(self._links):
-            for message in _guarded_iterator(link, link.gadget.finish):
+            for message in self._results(link, link.gadget.finish):
                 yield from self._through(index + 1, message)
 
     def segments(self) -> list[Chain]:
@@ -88,10 +94,20 @@ class Chain:
         for position in range(index, len(self._links)):
             link = self._links[position]
             if isinstance(message, link.accepts):
-                for result in _guarded_iterator(link, lambda: link.gadget.receive(message)):  # noqa: B023 consumed here
+                for result in self._results(link, partial(link.gadget.receive, message)):
                     yield from self._through(position + 1, result)
                 return
         yield message
+
+    def _results(self, link: Link, call: Callable[[], Iterable[Message]]) -> Iterator[Message]:
+        self.current = link.name
+        iterator = iter(_guarded(link, call))
+        while True:
+            self.current = link.name
+            message = _guarded(link, partial(next, iterator, None))
+            if message is None:
+                return
+            yield message
 
 
 def check_neighbours(gadgets: Sequence[tuple[str, Gadget[Any, Any]]]) -> None:
@@ -125,7 +141,7 @@ def _names(types: Iterable[type[Message]]) -> str:
     return ", ".join(sorted(t.__name__ for t in types))
 
 
-def _guarded(link: Link, call: Any) -> Any:
+def _guarded(link: Link, call: Callable[[], T]) -> T:
     try:
         return call()
     except EchotrainError as error:
@@ -133,21 +149,6 @@ def _guarded(link: Link, call: Any) -> Any:
         raise
     except Exception as error:
         raise _wrapped(link, error) from error
-
-
-def _guarded_iterator(link: Link, call: Any) -> Iterator[Message]:
-    iterator = iter(_guarded(link, call))
-    while True:
-        try:
-            message = next(iterator)
-        except StopIteration:
-            return
-        except EchotrainError as error:
-            error.gadget = error.gadget or link.name
-            raise
-        except Exception as error:
-            raise _wrapped(link, error) from error
-        yield message
 
 
 def _wrapped(link: Link, error: Exception) -> GadgetError:

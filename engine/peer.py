@@ -14,7 +14,7 @@ class Frame:
 
     message: Message
     raw: memoryview | bytes | None
-    """The message's MRD stream bytes as received, or None if it came in another encoding (the recorder then encodes)."""
+    """The message's MRD stream bytes as received; None if it came in another encoding, which the recorder encodes."""
     nbytes: int
     """Bytes that it holds in memory, for the queue's accounting."""
 
