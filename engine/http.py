@@ -74,7 +74,7 @@ class HttpServer:
         class Handler(BaseHTTPRequestHandler):
             timeout = 10  # seconds for a client that connects and says nothing
 
-            def do_GET(self) -> None:  # noqa: N802 the library's name
+            def do_GET(self) -> None:
                 status, kind, body = respond(self.path)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

@@ -1,7 +1,7 @@
 """The MRD XML header, read leniently where writers differ and strictly where it would be dangerous.
 
-Only what the engine uses is read; the XML itself goes on unchanged to recordings. Entities, DTDs and oversized
-texts are refused before they can expand. Element names and enumerations are matched without regard to case, since real writers
+Only what the engine uses is read; the XML itself goes on unchanged to recordings. Entities, DTDs and oversized texts
+are refused before they can expand. Names and enumerations are matched without regard to case, since real writers
 disagree with the schema there (``Cartesian`` for ``cartesian``).
 """
 
