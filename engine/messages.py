@@ -54,6 +54,31 @@ class Header(Message):
     xml: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class NoiseState:
+    """What is known of the noise in the samples."""
+
+    prewhitened: bool = False
+    """True once coils are decorrelated and every real and imaginary part has unit variance (SNR units)."""
+    source: str = "none"
+    """Where the covariance came from: ``none``, ``this scan``, or ``measurement NAME``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What gadgets have done to readouts; a block from a client has the default.
+
+    A gadget that changes samples uses ``dataclasses.replace``, so that this stays with them.
+    """
+
+    noise: NoiseState = NoiseState()
+    columns: int | None = None
+    """Length of the readout grid once oversampling is removed; then k=0 is at ``columns // 2``, and ``discard_pre`` and
+    ``discard_post`` count columns that hold no acquired sample. None: the encoded grid."""
+    history: tuple[str, ...] = ()
+    """Processing steps so far, in words."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Readouts(Message):
     """A block of N consecutive readouts of one shape. Block edges carry no meaning."""
@@ -64,15 +89,16 @@ class Readouts(Message):
     """(N, coils, samples) complex64, arbitrary units; may be an unaligned view of a receive buffer."""
     trajectory: NDArray[np.float32] | None = None
     """(N, samples, dims) float32, or None for Cartesian readouts."""
+    prepared: Preparation = Preparation()
+    """What was done to the samples inside the chain; never travels."""
 
     def __len__(self) -> int:
         return len(self.headers)
 
     def __getitem__(self, which: slice | NDArray[Any]) -> Readouts:
         """Return the chosen readouts as a block of their own."""
-        return Readouts(
-            self.headers[which], self.samples[which], None if self.trajectory is None else self.trajectory[which]
-        )
+        trajectory = None if self.trajectory is None else self.trajectory[which]
+        return Readouts(self.headers[which], self.samples[which], trajectory, self.prepared)
 
     @property
     def nbytes(self) -> int:

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .messages import Message, MetaValue
+from .messages import Message, MetaValue, NoiseState
 from .mrd_header import Encoding
+
+__all__ = ["CoilImages", "KSpace", "Key", "NoiseState", "Reconstruction"]
 
 
 class Key(NamedTuple):
@@ -31,23 +33,14 @@ class Key(NamedTuple):
     segment: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseState:
-    """What is known of the noise in the samples."""
-
-    prewhitened: bool = False
-    """True once coils are decorrelated and every real and imaginary part has unit variance (SNR units)."""
-    source: str = "none"
-    """Where the covariance came from: ``none``, ``this scan``, or ``measurement NAME``."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class KSpace(Message):
     """The k-space of one image, gathered on the encoded grid."""
 
     key: Key
     data: NDArray[np.complex64]
-    """(coils, kz, ky, kx) complex64; k=0 at index n // 2 of every axis; zero where nothing was acquired."""
+    """(coils, kz, ky, kx) complex64, any strides; k=0 at index n // 2 of every axis; zero where nothing was acquired
+    (but for the tails that removing oversampling leaves in the columns beside ``sampled_columns``)."""
     sampled: NDArray[np.bool_]
     """(kz, ky) bool: lines that were acquired."""
     header: NDArray[np.void]
@@ -62,6 +55,8 @@ class KSpace(Message):
     noise: NoiseState = NoiseState()
     complete: bool = True
     """False if fewer lines came than the scan's sampling promised; the rest is zero."""
+    missing: int = 0
+    """Lines that were promised and did not come."""
     readouts: int = 0
     """Readouts that went into it."""
     variant: str = "acquired"
