@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from ..engine.chain_config import NAME
 from ..engine.errors import ConfigurationError, ConnectionLost, RemoteError
 from ..engine.messages import Close, ConfigName, ConfigText, Fault, Header, Image, Message, Parameters, Text
+from ..engine.mrd_fault import read_fault
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .scan_file import Scan
 
 Protocol = Literal["zmq", "mrd"]
-
-_FAULT = re.compile(r"ERR (?P<code>[a-z_]+): (?P<text>.*?)(?: \[(?P<where>[^\]]*)\])?", re.DOTALL)
 
 
 class AsyncSession:
@@ -269,15 +267,7 @@ def as_config(chain: str) -> ConfigName | ConfigText:
 
 def _error_from_text(text: str) -> RemoteError:
     """Read an error back from the text that MRD/TCP carries it in."""
-    match = _FAULT.fullmatch(text.rstrip())
-    if match is None:
+    fault = read_fault(text)
+    if fault is None:
         return RemoteError(text)
-    where = match["where"] or ""
-    gadget = re.search(r"gadget ([\w.-]+)", where)
-    number = re.search(r"message (\d+)", where)
-    return RemoteError(
-        match["text"],
-        code=match["code"],
-        gadget=gadget[1] if gadget else None,
-        message_number=int(number[1]) if number else None,
-    )
+    return RemoteError(fault.text, code=fault.code, gadget=fault.gadget, message_number=fault.message_number)
