@@ -61,6 +61,18 @@ class AsyncSession:
             self._finished = True
             await self.send(Close())
 
+    async def send_scan(self, scan: Scan) -> None:
+        """Send all of a scan, then finish. If the session fails meanwhile, whoever reads it learns why."""
+        messages = scan.messages()
+        try:
+            # a file is read outside the loop
+            while (message := await asyncio.to_thread(next, messages, None)) is not None:
+                await self.send(message)
+            await self.finish()
+        except RemoteError:
+            if not self._reader.done():
+                raise
+
     async def __aiter__(self) -> AsyncIterator[Message]:
         """Yield images, texts and progress as they come, until the session is over.
 
@@ -223,7 +235,7 @@ class AsyncClient:
             scan = await asyncio.to_thread(read_scan, Path(scan))
         images = []
         async with await self.session(scan.header, chain, parameters) as session:
-            sender = asyncio.create_task(_send_all(session, scan))
+            sender = asyncio.create_task(session.send_scan(scan))
             try:
                 async for message in session:
                     if isinstance(message, Image):
@@ -237,15 +249,6 @@ class AsyncClient:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
         return images
-
-
-async def _send_all(session: AsyncSession, scan: Scan) -> None:
-    try:
-        for message in scan.messages:
-            await session.send(message)
-        await session.finish()
-    except RemoteError:
-        return  # the reader raises it, after everything that came before
 
 
 def as_config(chain: str) -> ConfigName | ConfigText:

@@ -49,23 +49,6 @@ class Server:
         self._ready = False
         self._log = structlog.get_logger("echotrain")
 
-    def check(self) -> None:
-        """Build every installed chain once.
-
-        Raises
-        ------
-        ConfigurationError
-            A chain cannot be built; every fault is named.
-        """
-        faults = []
-        for name in self.engine.library.names:
-            try:
-                self.engine.library.get(name).build(self.engine.registry)
-            except ConfigurationError as error:
-                faults.append(str(error))
-        if faults:
-            raise ConfigurationError("\n".join(faults))
-
     async def run(self) -> bool:
         """Serve until a signal or ``stop``; then take no new sessions and wait for those there are.
 

@@ -1,0 +1,61 @@
+"""The command line: one file a command. Heavy imports stand inside the commands, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ... import __version__
+from .chains import chains
+from .demo import demo
+from .gadgets import gadgets
+from .keys import keys
+from .recon import recon
+from .recordings import recordings
+from .replay import replay
+from .serve import serve
+from .simulate import simulate
+from .status import status
+
+app = typer.Typer(
+    name="echotrain",
+    help="A streaming MR reconstruction engine: MRD raw data in, images out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, serve, recon, simulate, replay, status):
+    app.command()(command)
+for group in (chains, gadgets, recordings, keys):
+    app.add_typer(group)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"echotrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one message on standard error and exit code 1."""
+    from ...engine.errors import EchotrainError
+
+    try:
+        app()
+    except EchotrainError as error:
+        where = f" (gadget {error.gadget})" if error.gadget else ""
+        typer.echo(f"echotrain: {error}{where}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

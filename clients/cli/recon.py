@@ -1,0 +1,37 @@
+"""``echotrain recon``: reconstruct a scan without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def recon(
+    scan: Annotated[str, typer.Argument(help="MRD HDF5 file, MRD stream file, or - for a stream on stdin.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="MRD HDF5 file for the images, or - for a stream on stdout.")
+    ] = Path("images.h5"),
+    chain: Annotated[
+        str | None,
+        typer.Option(help="Name of a chain, or a TOML file; by default what the stream asks for, else default."),
+    ] = None,
+    group: Annotated[str, typer.Option(help="Group of the HDF5 file that holds the scan.")] = "dataset",
+    chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the engine's log.")] = False,
+) -> None:
+    """Reconstruct a scan in this process: no server, no socket."""
+    from ...engine.logs import configure_logging
+    from ...engine.messages import Message, Text
+    from ..offline import reconstruct_offline
+    from ..scan_file import read_scan
+
+    configure_logging(level="info" if verbose else "error")
+
+    def say(message: Message) -> None:
+        if isinstance(message, Text):
+            typer.echo(message.text, err=True)
+
+    count = reconstruct_offline(read_scan(scan, group=group), chain, output, chains=chains, on_message=say)
+    typer.echo(f"{count} images in {output}", err=True)
