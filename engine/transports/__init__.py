@@ -1,0 +1,1 @@
+"""What carries sessions: MRD over TCP, ZeroMQ, memory. Each knows only an engine, its frames and its peers."""
