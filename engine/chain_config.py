@@ -196,7 +196,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     alternatives = []
     for name in registry.names:
-        schema = registry.configuration(name).model_json_schema(ref_template="#/$defs/{model}")
+        schema = registry.schema(name)
         definitions.update(schema.pop("$defs", {}))
         schema["properties"] = {"gadget": {"const": name}, **schema.get("properties", {})}
         schema["required"] = ["gadget", *schema.get("required", [])]

@@ -178,5 +178,7 @@ class RemoteError(EchotrainError):
 class ConnectionLost(RemoteError):
     """The connection to the engine ended before the session did."""
 
+    code = "connection_lost"
+
     def __init__(self, text: str) -> None:
         super().__init__(text, code="connection_lost")

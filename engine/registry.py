@@ -96,10 +96,9 @@ class Registry:
         if name not in self._models:
             cls = self.get(name)
             hints = get_type_hints(cls, include_extras=True)
-            docs = field_docs(cls)
             fields: dict[str, Any] = {}
             for field in config_fields(cls).values():
-                options: dict[str, Any] = {"description": docs.get(field.name)}
+                options: dict[str, Any] = {}
                 if field.default is not dataclasses.MISSING:
                     options["default"] = field.default
                 elif field.default_factory is not dataclasses.MISSING:
@@ -110,6 +109,15 @@ class Registry:
                 name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), __doc__=summary, **fields
             )
         return self._models[name]
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """Return the JSON Schema of a gadget's fields, with their docstrings as descriptions."""
+        schema = self.configuration(name).model_json_schema(ref_template="#/$defs/{model}")
+        docs = field_docs(self.get(name))
+        for field, entry in schema.get("properties", {}).items():
+            if field in docs:
+                entry["description"] = docs[field]
+        return schema
 
     def make(self, name: str, options: Mapping[str, Any]) -> Gadget[Any, Any]:
         """Make a gadget with checked fields.

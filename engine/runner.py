@@ -178,19 +178,23 @@ class Runner:
         self._count(frame)
         with self._waiting_lock:
             self._waiting += frame.nbytes
-        (self._disk or self._inbox).put(_Arrived(frame, time.monotonic()))
+        self._intake.put(_Arrived(frame, time.monotonic()))
 
     def begin(self) -> None:
         """Say that no parameters follow the header, so that the chain is built at once."""
-        (self._disk or self._inbox).put(_Begin())
+        self._intake.put(_Begin())
 
     def lost(self, error: EchotrainError) -> None:
         """Say that the connection failed; what came before it is still recorded and reconstructed."""
-        (self._disk or self._inbox).put(_Lost(error))
+        self._intake.put(_Lost(error))
 
     def cancel(self, reason: str) -> None:
         """End the session now."""
         self._fail(Cancelled(reason))
+
+    @property
+    def _intake(self) -> Worker[_Item]:
+        return self._inbox if self._disk is None else self._disk
 
     def _count(self, frame: Frame) -> None:
         self.counts.received_bytes += frame.nbytes
@@ -235,10 +239,12 @@ class Runner:
                 self._guarded(lambda: self._receive_from_disk(item))
             case _Begin():
                 self._guarded(lambda: self._carry_out(self._session.begin()))
-            case _Lost(error):
+            case _Lost(error) if self._session.state is not State.CLOSED:
                 self.log.warning("connection lost", error=str(error))
                 self._fail(error)
-            case _Ended():
+            case _Lost():
+                pass
+            case _Ended():  # meant for the recording worker
                 pass
 
     def _receive(self, message: Message) -> None:

@@ -46,7 +46,7 @@ def show(name: str) -> None:
     registry = Registry()
     cls = registry.get(name)
     types = signature(cls)
-    schema = registry.configuration(name).model_json_schema()
+    schema = registry.schema(name)
     console = Console()
     console.print(f"[bold]{name}[/bold]\n\n{inspect.getdoc(cls) or ''}\n", highlight=False)
     console.print(f"accepts {', '.join(t.__name__ for t in types.accepts)}", highlight=False)
