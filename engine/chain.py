@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from .errors import ChainError, EchotrainError, GadgetError
-from .gadget import Context, Gadget, signature
+from .gadget import Context, Gadget
 from .messages import Array, Image, Message, Progress, Readouts, Text, Waveform
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Chain:
         pairs = list(gadgets)
         if check:
             check_neighbours(pairs)
-        self._links = [Link(name, g, signature(type(g)).accepts) for name, g in pairs]
+        self._links = [Link(name, g, g.types().accepts) for name, g in pairs]
         self.current: str | None = None
         """Name of the gadget that ran last: the one to blame if the chain does not return."""
 
@@ -66,7 +66,7 @@ class Chain:
         """Prepare every gadget for a scan, in order."""
         for link in self._links:
             self.current = link.name
-            _guarded(link, lambda link=link: link.gadget.start(context))
+            _guarded(link, partial(link.gadget.start, context))
 
     def feed(self, message: Message) -> Iterator[Message]:
         """Take one message through the chain and yield what comes out of it.
@@ -121,7 +121,7 @@ def check_neighbours(gadgets: Sequence[tuple[str, Gadget[Any, Any]]]) -> None:
     present: set[type[Message]] = {Readouts, Waveform, Text, Image, Array}
     # a client may send them, but a chain that handles no images or arrays is not wrong for that
     for position, (name, gadget) in enumerate(gadgets):
-        types = signature(type(gadget))
+        types = gadget.types()
         taken = {p for p in present if issubclass(p, types.accepts)}
         if not taken:
             raise ChainError(

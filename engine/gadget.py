@@ -49,12 +49,24 @@ class Context:
     """True once the session is to end; slow gadgets ask between steps and raise ``Cancelled``."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """Message types that a gadget accepts and makes."""
+
+    accepts: tuple[type[Message], ...]
+    makes: tuple[type[Message], ...]
+
+
 @dataclasses.dataclass(kw_only=True)
 class Gadget(Generic[In, Out]):
     """One step of a chain. Subclasses are ``@dataclass(kw_only=True)``."""
 
     heavy: ClassVar[bool] = False
     """True for a gadget that computes for long: the chain is cut before it and it runs on a worker of its own."""
+
+    def types(self) -> Signature:
+        """Message types that it accepts and makes. The chain asks once; a gadget may narrow them by its fields."""
+        return signature(type(self))
 
     def start(self, context: Context) -> None:
         """Prepare for a scan. The chain calls it once, in chain order, before the first message."""
@@ -66,14 +78,6 @@ class Gadget(Generic[In, Out]):
     def finish(self) -> Iterable[Out]:
         """Yield what is left. The chain calls it once, after the last message, unless the session was aborted."""
         return ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """Message types that a gadget accepts and makes."""
-
-    accepts: tuple[type[Message], ...]
-    makes: tuple[type[Message], ...]
 
 
 def signature(cls: type[Gadget[Any, Any]]) -> Signature:

@@ -50,9 +50,9 @@ class KSpace(Message):
     """(coils, kz, ky, kx) complex64 of the calibration lines on the same grid, or None."""
     calibration_sampled: NDArray[np.bool_] | None = None
     """(kz, ky) bool: lines of the calibration region."""
-    sampled_columns: slice = slice(None)
+    sampled_columns: slice = field(default_factory=lambda: slice(None))
     """Columns (kx) that the readouts filled: fewer than all for an asymmetric echo."""
-    noise: NoiseState = NoiseState()
+    noise: NoiseState = field(default_factory=NoiseState)
     complete: bool = True
     """False if fewer lines came than the scan's sampling promised; the rest is zero."""
     missing: int = 0

@@ -1,0 +1,263 @@
+"""Readouts gathered into the k-space of images."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..engine.errors import DataError, LimitExceeded
+from ..engine.gadget import Context, Gadget
+from ..engine.messages import Preparation, Readouts, Text
+from ..engine.mrd_header import Encoding
+from ..engine.mrd_layout import AcquisitionFlag
+from ..engine.records import Key, KSpace
+from ._kspace_buffer import KSpaceBuffer, ranks_of
+from ._readout_blocks import APART, ENDS, OnGrid, cuts, on_grid
+from ._sampling import Sampling
+
+F = AcquisitionFlag
+_CALIBRATION = F.IS_PARALLEL_CALIBRATION.bit
+_BOTH = F.IS_PARALLEL_CALIBRATION_AND_IMAGING.bit
+_KEY = ("repetition", "set", "phase", "contrast", "slice", "average", "segment")
+_CARTESIAN = ("cartesian", "epi")
+
+
+@dataclass(kw_only=True)
+class Accumulate(Gadget[Readouts, KSpace | Text]):
+    """Gather Cartesian readouts into one ``KSpace`` an image, each line placed as it arrives.
+
+    An image is an encoding space, repetition, set, phase, contrast and slice; partitions are its third dimension. It
+    ends by flag (LAST_IN_SLICE, LAST_IN_REPETITION, LAST_IN_MEASUREMENT), by count once every line that the header
+    promises has come, when a later repetition of its slice begins, or with the scan. Lines that never came are zero,
+    and that is said. Lines of an image that has ended begin it again, as another pass.
+    """
+
+    split_averages: bool = False
+    """Give every average an image of its own instead of combining them."""
+    split_segments: bool = False
+    """Give every segment an image of its own."""
+    duplicates: Literal["average", "last"] = "average"
+    """What a line that comes again does, averages included: add to the mean, or replace."""
+    sequential: tuple[Literal["repetition", "contrast", "set", "phase"], ...] = ("repetition",)
+    """Counters that the scan runs through one after another: a new value in a slice ends that slice's images with
+    another. Counters that interleave, as echoes do, must not be named."""
+    kspace_bytes: Annotated[int, Field(gt=0)] = 4 * 1024**3
+    """Largest grid of one image over all coils, in bytes."""
+    open_bytes: Annotated[int, Field(gt=0)] = 16 * 1024**3
+    """Largest sum of the grids of images that have begun and not ended, in bytes."""
+
+    _encodings: tuple[Encoding, ...] = field(init=False)
+    _sampling: dict[int, Sampling] = field(init=False, default_factory=dict)
+    _open: dict[Key, KSpaceBuffer] = field(init=False, default_factory=dict)
+    _prepared: Preparation = field(init=False, default_factory=Preparation)
+    _passes: Counter[Key] = field(init=False, default_factory=Counter)
+    _calibrated: set[tuple[int, int]] = field(init=False, default_factory=set)
+    _apart: int = field(init=False, default=0)
+
+    def start(self, context: Context) -> None:
+        """Note the encoding spaces."""
+        self._encodings = context.header.encodings
+
+    def receive(self, message: Readouts) -> Iterable[KSpace | Text]:
+        """Place a block; what it completes leaves in the order in which it became complete."""
+        self._prepared = message.prepared
+        edges = cuts(message, self.sequential)
+        for first, last in zip([0, *edges], [*edges, len(message)], strict=True):
+            part = message if last - first == len(message) else message[first:last]
+            apart = (part.headers["flags"] & APART) != 0
+            if apart.any():
+                self._apart += int(np.count_nonzero(apart))
+            gridded = part[~apart] if apart.any() else part
+            if len(gridded):
+                yield from self._gather(gridded)
+            if len(part):
+                yield from self._end_by_flag(part.headers[-1], gridded=not apart[-1])
+
+    def finish(self) -> Iterator[KSpace | Text]:
+        """End what is open, in the order of the keys."""
+        for key in sorted(self._open):
+            yield from self._emit(key)
+        if self._apart:
+            yield Text(f"DBG accumulate: {self._apart} readouts (navigators, phase correction ...) are in no image")
+
+    def _gather(self, message: Readouts) -> Iterator[KSpace | Text]:
+        """Take readouts that lie alike on the readout grid, with no end among them but after the last."""
+        headers = message.headers
+        space = int(headers["encoding_space_ref"][0])
+        if space >= len(self._encodings):
+            raise DataError(f"encoding_space_ref is {space}, the header has {len(self._encodings)} encodings")
+        encoding = self._encodings[space]
+        if encoding.trajectory not in _CARTESIAN or message.trajectory is not None:
+            with_them = "" if message.trajectory is None else " with trajectories"
+            raise DataError(
+                f"encoding {space} is {encoding.trajectory!r}{with_them}; "
+                f"accumulate grids only {' and '.join(_CARTESIAN)} readouts without trajectories"
+            )
+        if space not in self._sampling:
+            self._sampling[space] = Sampling.of(encoding, split_averages=self.split_averages)
+        grid = on_grid(message, encoding)
+        places = self._sampling[space].places(headers)
+        ended: list[tuple[int, Key, list[KSpace | Text]]] = []
+        for key, chosen in self._keys(headers, space):
+            first = int(chosen[0])
+            ended += [(first, other, list(self._emit(other))) for other in self._superseded(key)]
+            begun = 0
+            while begun < len(chosen):
+                begun, complete = self._place(key, headers, grid, places, chosen, begun)
+                if complete:
+                    ended.append((int(chosen[begun - 1]), key, list(self._emit(key))))
+        for _, _, messages in sorted(ended, key=lambda e: e[:2]):
+            yield from messages
+
+    def _place(
+        self,
+        key: Key,
+        headers: NDArray[np.void],
+        grid: OnGrid,
+        places: NDArray[np.intp],
+        chosen: NDArray[np.intp],
+        begun: int,
+    ) -> tuple[int, bool]:
+        """Add readouts of one image from number ``begun`` of ``chosen`` on; return the next, and if it is done."""
+        chosen = chosen[begun:]
+        buffer = self._buffer(key, grid)
+        flags, where = headers["flags"][chosen], places[chosen]
+        calibration = (flags & np.uint64(_CALIBRATION | _BOTH)) != 0
+        imaging = (flags & np.uint64(_CALIBRATION)) == 0
+        if calibration.any():
+            self._calibrated.add((key.encoding_space, key.slice))
+        count = buffer.until_complete(where, ranks_of(np.where(imaging, where, -1)), imaging)
+        if not self._ends_by_count(key):
+            count = None
+        now = chosen[:count]
+        whole = len(now) == len(headers)
+        buffer.add(
+            headers if whole else headers[now],
+            where[:count],
+            grid.samples if whole else grid.samples[now],
+            start=grid.start,
+            filled=grid.filled,
+            imaging=imaging[:count],
+            calibration=calibration[:count],
+        )
+        return begun + len(now), count is not None
+
+    def _keys(self, headers: NDArray[np.void], space: int) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+        """Yield the images that readouts belong to, and which readouts, in the order of their first."""
+        index = headers["idx"]
+        table = np.stack([index[name] for name in _KEY], axis=1)
+        if not self.split_averages:
+            table[:, 5] = 0
+        if not self.split_segments:
+            table[:, 6] = 0
+        everything = np.arange(len(headers))
+        if (table == table[0]).all():
+            yield Key(space, *table[0].tolist()), everything
+            return
+        _, firsts, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        for group in np.argsort(firsts):
+            yield Key(space, *table[firsts[group]].tolist()), everything[inverse.ravel() == group]
+
+    def _superseded(self, key: Key) -> list[Key]:
+        """Images of the same slice that a readout of this one ends."""
+        return sorted(
+            other
+            for other in self._open
+            if other.encoding_space == key.encoding_space
+            and other.slice == key.slice
+            and any(getattr(other, name) != getattr(key, name) for name in self.sequential)
+        )
+
+    def _ends_by_count(self, key: Key) -> bool:
+        space = key.encoding_space
+        return not self._sampling[space].calibration_expected or (space, key.slice) in self._calibrated
+
+    def _buffer(self, key: Key, grid: OnGrid) -> KSpaceBuffer:
+        if key in self._open:
+            return self._open[key]
+        coils, columns = grid.samples.shape[1], grid.columns
+        sampling = self._sampling[key.encoding_space]
+        nbytes = 8 * coils * columns * sampling.grid[0] * sampling.grid[1]
+        if nbytes > self.kspace_bytes:
+            raise LimitExceeded(
+                f"the k-space of one image would take {nbytes} bytes ({coils} coils, {sampling.grid[0]} partitions, "
+                f"{sampling.grid[1]} lines, {columns} columns), at most {self.kspace_bytes} are allowed"
+            )
+        begun = sum(buffer.nbytes for buffer in self._open.values())
+        if begun + nbytes > self.open_bytes:
+            raise LimitExceeded(
+                f"{len(self._open)} images have begun and not ended and take {begun} bytes; another of {nbytes} would "
+                f"exceed the {self.open_bytes} allowed"
+            )
+        buffer = KSpaceBuffer(sampling, coils, columns, latest=self.duplicates == "last")
+        self._open[key] = buffer
+        return buffer
+
+    def _end_by_flag(self, header: np.void, *, gridded: bool) -> Iterator[KSpace | Text]:
+        flags = int(header["flags"])
+        if not flags & int(ENDS) or flags & F.IS_NOISE_MEASUREMENT.bit:
+            return
+        index = header["idx"]
+        if flags & F.LAST_IN_MEASUREMENT.bit:
+            chosen = sorted(self._open)
+        elif flags & F.LAST_IN_REPETITION.bit:
+            chosen = sorted(key for key in self._open if key.repetition == int(index["repetition"]))
+        elif gridded:
+            ((key, _),) = self._keys(np.asarray(header).reshape(1), int(header["encoding_space_ref"]))
+            last_average = self._sampling[key.encoding_space].averages - 1  # of a writer that flags each average's end
+            chosen = [key] if key in self._open and int(index["average"]) >= last_average else []
+        else:
+            chosen = []
+        for key in chosen:
+            yield from self._emit(key)
+
+    def _emit(self, key: Key) -> Iterator[KSpace | Text]:
+        buffer = self._open.pop(key)
+        where = ", ".join(f"{name} {value}" for name, value in key._asdict().items() if value) or "slice 0"
+        if not buffer.imaging.counts.any():
+            yield Text(f"WRN accumulate: {where} has {buffer.readouts} calibration lines and no imaging line: no image")
+            return
+        self._passes[key] += 1
+        encoding = self._encodings[key.encoding_space]
+        missing, promised = buffer.missing, buffer.promised
+        steps = [f"accumulate: {int((buffer.imaging.counts > 0).sum())} of {promised} promised lines"]
+        if missing:
+            steps.append(f"{missing} lines missing, zero-filled")
+            yield Text(f"WRN accumulate: {where} is incomplete: {missing} of {promised} lines are missing and zero")
+        if self._passes[key] > 1:
+            steps.append(f"pass {self._passes[key]} under the same counters")
+            yield Text(
+                f"WRN accumulate: {where} came again (pass {self._passes[key]}): its counters tell no difference"
+            )
+        again = int((buffer.imaging.counts > buffer.sampling.averages).sum())
+        if again:
+            steps.append(f"{again} lines came more often than promised ({self.duplicates})")
+        grid = buffer.sampling.grid
+        calibration = buffer.calibration
+        assert buffer.header is not None  # set with the first readout
+        if self._prepared.columns is not None:
+            encoded, recon = encoding.encoded, encoding.recon
+            x = (recon.field_of_view[0], *encoded.field_of_view[1:])
+            cropped = replace(encoded, matrix=(buffer.columns, *encoded.matrix[1:]), field_of_view=x)
+            encoding = replace(encoding, encoded=cropped)
+        yield KSpace(
+            key=key,
+            data=buffer.imaging.taken(grid),
+            sampled=(buffer.imaging.counts > 0).reshape(grid),
+            header=buffer.header,
+            encoding=encoding,
+            calibration=None if calibration is None else calibration.taken(grid),
+            calibration_sampled=None if calibration is None else (calibration.counts > 0).reshape(grid),
+            sampled_columns=slice(*buffer.filled),
+            noise=self._prepared.noise,
+            complete=missing == 0,
+            missing=missing,
+            readouts=buffer.readouts,
+            history=(*self._prepared.history, ", ".join(steps)),
+        )

@@ -1,0 +1,47 @@
+"""Readout oversampling: cropping the field of view along the readout, back in k-space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .fourier import centred_fft, centred_ifft, resized
+
+
+def remove_oversampling(
+    samples: NDArray[np.complexfloating[Any, Any]], *, grid: int, start: int, columns: int
+) -> NDArray[np.complexfloating[Any, Any]]:
+    """Crop the field of view of readouts.
+
+    Parameters
+    ----------
+    samples
+        (..., samples) complex, in the order of k.
+    grid
+        Length of the encoded (oversampled) grid; k=0 is at ``grid // 2``.
+    start
+        Index of the first sample on that grid; what the readout does not cover counts as zero.
+    columns
+        Length of the new grid, at most ``grid``.
+
+    Returns
+    -------
+        (..., columns), k=0 at ``columns // 2``, scaled so that a later orthonormal transform gives the same image as
+        one of the whole grid would, cropped. Every row's result depends on that row alone.
+
+    Raises
+    ------
+    ValueError
+        The samples do not fit the grid.
+    """
+    length = samples.shape[-1]
+    if start < 0 or start + length > grid or columns > grid:
+        raise ValueError(f"{length} samples from index {start} on, and {columns} columns, do not fit a grid of {grid}")
+    if length != grid:
+        filled = np.zeros((*samples.shape[:-1], grid), samples.dtype)
+        filled[..., start : start + length] = samples
+        samples = filled
+    image = centred_ifft(samples, (-1,))
+    return centred_fft(resized(image, (columns,), (-1,)), (-1,))
