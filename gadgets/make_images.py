@@ -16,7 +16,8 @@ from ..engine.mrd_layout import DATA_TYPE_CODES, IMAGE_DTYPE, ImageType
 from ..engine.provenance import engine_labels
 from ..engine.records import Reconstruction
 
-Series = tuple[str, str, str]
+Series = tuple[str, str, str, tuple[int, ...], str]
+"""Variant, method, quantity, and shape and type of the pixels: a file keeps a series as one array."""
 
 _COPIED = ("measurement_uid", "acquisition_time_stamp", "physiology_time_stamp", "patient_table_position", "position")
 _IDENTITY = {"read_dir": (1.0, 0.0, 0.0), "phase_dir": (0.0, 1.0, 0.0), "slice_dir": (0.0, 0.0, 1.0)}
@@ -28,8 +29,8 @@ class MakeImages(Gadget[Reconstruction, Image]):
     """Orient images and fill their headers and metadata.
 
     Pixels stand as they were encoded: x runs along the readout direction, y along the phase encoding, z along the
-    slice direction; positions and directions are patient coordinates in mm. Images of one variant, method and quantity
-    make a series and are numbered from 1 as they leave.
+    slice direction; positions and directions are patient coordinates in mm. Images of one variant, method, quantity
+    and matrix make a series and are numbered from 1 as they leave.
     """
 
     _context: Context = field(init=False)
@@ -43,7 +44,8 @@ class MakeImages(Gadget[Reconstruction, Image]):
 
     def receive(self, message: Reconstruction) -> Iterable[Image]:
         """Make one image."""
-        series = (message.variant, message.method, message.quantity)
+        shape = tuple(message.data.shape)
+        series = (message.variant, message.method, message.quantity, shape, message.data.dtype.name)
         number = self._series.setdefault(series, len(self._series))
         self._count[series] = count = self._count.get(series, 0) + 1
         pixels = np.ascontiguousarray(message.data)
@@ -103,7 +105,7 @@ class MakeImages(Gadget[Reconstruction, Image]):
         if message.meta.get("EchotrainComplete") == "false":
             comments.append(f"INCOMPLETE: {message.meta['EchotrainMissingLines']} lines missing")
         return {
-            "DataRole": ("Image",) if message.quantity in _IMAGE_TYPES else ("Quantitative", message.quantity),
+            "DataRole": "Image" if message.quantity in _IMAGE_TYPES else ("Quantitative", message.quantity),
             "SeriesDescription": f"{name}_{message.method}{quantity}{variant}",
             "ImageComments": "; ".join([*comments, *notes]),
             "ImageProcessingHistory": ("ECHOTRAIN", *message.history),
