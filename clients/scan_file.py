@@ -27,9 +27,9 @@ class Scan:
 
     header: Header
     messages: Iterable[Message] = field(repr=False)
-    """Blocks of readouts, waveforms and, from a stream, whatever else it holds. From a file it is lazy and reads anew each
-    time that it is iterated over; it raises ConfigurationError if the file is damaged further on. From stdin it can be
-    iterated over once."""
+    """Blocks of readouts, waveforms and, from a stream, whatever else it holds. From a file it is lazy and reads anew
+    each time that it is iterated over; it raises ConfigurationError if the file is damaged further on. From stdin it
+    can be iterated over once."""
     source: str = "memory"
     """Where it comes from, for the log."""
     config: ConfigName | ConfigText | None = None
