@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..engine.curve_keys import CurveClient
 from ..engine.errors import ConfigurationError
 from .async_client import AsyncClient, Protocol
 from .replay_compare import ImageComparison
@@ -46,12 +47,17 @@ class ReplayOptions:
     tr_ms: float | None = None
     """Time from one readout to the next (ms) to pace by, instead of time stamps."""
 
+    curve: CurveClient | None = None
+    """Keys for an engine that asks for them (ZeroMQ)."""
+
     def __post_init__(self) -> None:
         if not self.files:
             raise ConfigurationError("there is no file to replay")
         for name, value in (("sessions", self.sessions), ("loop", self.loop)):
             if value < 1:
                 raise ConfigurationError(f"{name} is {value}, expected at least 1")
+        if self.curve is not None and self.protocol != "zmq":
+            raise ConfigurationError("CURVE keys are for ZeroMQ; MRD over TCP has none")
         for name, number in (("speed", self.speed), ("tr_ms", self.tr_ms)):
             if number is not None and not (number > 0 and math.isfinite(number)):
                 raise ConfigurationError(f"{name} is {number:g}, expected a number above 0")
@@ -78,7 +84,7 @@ async def replay(
     options
         What to replay, and how.
     client
-        How to reach the engine, instead of ``options.to``: an engine in this process, or one with CURVE keys.
+        How to reach the engine, instead of ``options.to``: an engine in this process.
     tally
         Counted up meanwhile, for a display.
     stop
@@ -95,7 +101,7 @@ async def replay(
         A file cannot be read, or cannot be paced.
     """
     target = f"{options.to} ({options.protocol})" if client is None else "the given client's engine"
-    client = AsyncClient(options.to, protocol=options.protocol) if client is None else client
+    client = client or AsyncClient(options.to, protocol=options.protocol, curve=options.curve)
     scans = [
         await asyncio.to_thread(load_scan, path, chain=options.chain, speed=options.speed, tr_ms=options.tr_ms)
         for path in options.files

@@ -29,6 +29,7 @@ def replay(
     tr_ms: Annotated[
         float | None, typer.Option(help="Pace by this time from readout to readout (ms), not by time stamps.")
     ] = None,
+    curve: Annotated[Path | None, typer.Option(help="Client key file, if the engine asks for CURVE keys.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report.")] = None,
 ) -> None:
     """Replay raw data files at an engine, many sessions at once, and compare the images bit by bit.
@@ -40,6 +41,7 @@ def replay(
 
     from rich.console import Console
 
+    from ...engine.curve_keys import load_client
     from ..replay import ReplayOptions
     from ..replay_display import render
 
@@ -52,6 +54,7 @@ def replay(
         loop=loop,
         chain=_chain(chain),
         tr_ms=tr_ms,
+        curve=None if curve is None else load_client(curve),
     )
     if report is not None:
         _check_writable(report)
