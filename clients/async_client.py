@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -61,17 +61,31 @@ class AsyncSession:
             self._finished = True
             await self.send(Close())
 
-    async def send_scan(self, scan: Scan) -> None:
-        """Send all of a scan, then finish. If the session fails meanwhile, whoever reads it learns why."""
-        messages = scan.messages()
+    async def exchange(self, messages: AsyncIterable[Message]) -> AsyncIterator[Message]:
+        """Send messages as they come, then finish, and meanwhile yield what the engine sends.
+
+        Raises
+        ------
+        RemoteError
+            The session failed; everything that came before it has been yielded.
+        """
+        sender = asyncio.create_task(self._send_all(messages), name="session sender")
         try:
-            # a file is read outside the loop
-            while (message := await asyncio.to_thread(next, messages, None)) is not None:
+            async for message in self:
+                yield message
+            await sender
+        finally:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def _send_all(self, messages: AsyncIterable[Message]) -> None:
+        try:
+            async for message in messages:
                 await self.send(message)
             await self.finish()
         except RemoteError:
             if not self._reader.done():
-                raise
+                raise  # else whoever reads learns why
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         """Yield images, texts and progress as they come, until the session is over.
@@ -211,7 +225,7 @@ class AsyncClient:
         scan: Scan | str | os.PathLike[str],
         chain: str = "default",
         parameters: Mapping[str, Any] | None = None,
-        on_message: Callable[[Message], Awaitable[None] | None] | None = None,
+        on_message: Callable[[Message], None] | None = None,
     ) -> list[Image]:
         """Send a scan and return its images.
 
@@ -235,20 +249,19 @@ class AsyncClient:
             scan = await asyncio.to_thread(read_scan, Path(scan))
         images = []
         async with await self.session(scan.header, chain, parameters) as session:
-            sender = asyncio.create_task(session.send_scan(scan))
-            try:
-                async for message in session:
-                    if isinstance(message, Image):
-                        images.append(message)
-                    if on_message is not None:
-                        result = on_message(message)
-                        if result is not None:
-                            await result
-                await sender
-            finally:
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
+            async for message in session.exchange(from_blocking(scan.messages)):
+                if isinstance(message, Image):
+                    images.append(message)
+                if on_message is not None:
+                    on_message(message)
         return images
+
+
+async def from_blocking(messages: Iterable[Message]) -> AsyncIterator[Message]:
+    """Give what an iterable gives, which may read a file, without holding the event loop up."""
+    iterator = iter(messages)
+    while (message := await asyncio.to_thread(next, iterator, None)) is not None:
+        yield message
 
 
 def as_config(chain: str) -> ConfigName | ConfigText:

@@ -13,7 +13,7 @@ from ..engine.errors import ConfigurationError
 from ..engine.image_file import ImageFile
 from ..engine.messages import Close, ConfigName, ConfigText, Image, Message
 from ..engine.mrd_codec import encode
-from .async_client import AsyncSession
+from .async_client import AsyncSession, from_blocking
 from .memory_connection import MemoryConnection
 from .scan_file import Scan
 from .scan_stream import STANDARD
@@ -81,19 +81,13 @@ async def _run(
     else:
         await connection.open(_config(chain), scan.header)
     async with AsyncSession(connection) as session:
-        sender = asyncio.create_task(session.send_scan(scan))
-        try:
-            with _Output(output) as images:
-                async for message in session:
-                    if isinstance(message, Image):
-                        images.write(message)
-                    if on_message is not None:
-                        on_message(message)
-            await sender
-            return images.count
-        finally:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        with _Output(output) as images:
+            async for message in session.exchange(from_blocking(scan.messages)):
+                if isinstance(message, Image):
+                    images.write(message)
+                if on_message is not None:
+                    on_message(message)
+        return images.count
 
 
 class _Output:

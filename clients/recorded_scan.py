@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..engine.errors import RecordingError
 from ..engine.messages import ConfigName, ConfigText, Header, Message
@@ -23,13 +24,19 @@ def recorded_scan(recording: Recording) -> Scan:
         if isinstance(message, ConfigName | ConfigText):
             config = message
         elif isinstance(message, Header):
-            return Scan(source=recording.name, header=message, config=config, read=lambda: _after_header(recording))
+            return Scan(source=recording.name, header=message, config=config, messages=_Data(recording))
     raise RecordingError(f"recording {recording.name} ends before its header")
 
 
-def _after_header(recording: Recording) -> Iterator[Message]:
-    messages = read_messages(recording.path)
-    for message in messages:
-        if isinstance(message, Header):
-            break
-    yield from messages
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What follows the header, read anew each time."""
+
+    recording: Recording
+
+    def __iter__(self) -> Iterator[Message]:
+        messages = read_messages(self.recording.path)
+        for message in messages:
+            if isinstance(message, Header):
+                break
+        yield from messages

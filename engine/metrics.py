@@ -16,23 +16,30 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        common = {"registry": self.registry, "namespace": "echotrain"}
-        self.sessions_open = Gauge("sessions_open", "Sessions open now", **common)
-        self.queue_bytes = Gauge("queue_bytes", "Received bytes that wait in memory, all sessions", **common)
-        self.queue_bytes_max = Gauge("queue_bytes_max", "Received bytes that wait in memory, fullest session", **common)
-        self.sessions = Counter(
-            "sessions", "Sessions ended, by outcome (completed or error code)", ["transport", "outcome"], **common
+        ours = self.registry
+        self.sessions_open = Gauge("echotrain_sessions_open", "Sessions open now", registry=ours)
+        self.queue_bytes = Gauge(
+            "echotrain_queue_bytes", "Received bytes that wait in memory, all sessions", registry=ours
         )
-        self.readouts = Counter("readouts", "Readouts received in sessions that ended", **common)
-        self.received = Counter("received_bytes", "Bytes received in sessions that ended", **common)
-        self.images = Counter("images", "Images sent", **common)
+        self.queue_bytes_max = Gauge(
+            "echotrain_queue_bytes_max", "Received bytes that wait in memory, fullest session", registry=ours
+        )
+        self.sessions = Counter(
+            "echotrain_sessions",
+            "Sessions ended, by outcome (completed or error code)",
+            ["transport", "outcome"],
+            registry=ours,
+        )
+        self.readouts = Counter("echotrain_readouts", "Readouts received in sessions that ended", registry=ours)
+        self.received = Counter("echotrain_received_bytes", "Bytes received in sessions that ended", registry=ours)
+        self.images = Counter("echotrain_images", "Images sent", registry=ours)
         self.latency = Histogram(
-            "image_latency_seconds",
+            "echotrain_image_latency_seconds",
             "From the arrival of the data that completed an image to its sending",
             buckets=_LATENCY_BUCKETS,
-            **common,
+            registry=ours,
         )
-        Gauge("info", "Version", ["version"], **common).labels(__version__).set(1)
+        Gauge("echotrain_info", "Version", ["version"], registry=ours).labels(__version__).set(1)
 
     def watch(self, sessions: Callable[[], int], queue_bytes: Callable[[], list[int]]) -> None:
         """Read the gauges from these functions whenever they are scraped."""

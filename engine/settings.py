@@ -20,31 +20,31 @@ class LimitSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    message_mib: float = Field(256, gt=0, le=16384)
+    message_mib: float = Field(default=256, gt=0, le=16384)
     """Longest single message, MiB."""
-    header_mib: float = Field(8, gt=0, le=1024)
+    header_mib: float = Field(default=8, gt=0, le=1024)
     """Longest MRD XML header, MiB."""
-    text_mib: float = Field(1, gt=0, le=64)
+    text_mib: float = Field(default=1, gt=0, le=64)
     """Longest configuration, TEXT or query, MiB."""
-    session_mib: float = Field(0, ge=0)
+    session_mib: float = Field(default=0, ge=0)
     """Most that one session may send, MiB; 0 for no limit."""
-    sessions: int = Field(4096, ge=1)
+    sessions: int = Field(default=4096, ge=1)
     """Sessions open at once."""
-    queue_mib: float = Field(64, gt=0)
+    queue_mib: float = Field(default=64, gt=0)
     """Received data that may wait in memory per session, MiB."""
-    kspace_mib: float = Field(4096, gt=0)
+    kspace_mib: float = Field(default=4096, gt=0)
     """Largest k-space grid of one image, over all coils, MiB."""
-    handshake_seconds: float = Field(120, gt=0)
+    handshake_seconds: float = Field(default=120, gt=0)
     """From connecting to the header's end."""
-    message_seconds: float = Field(60, gt=0)
+    message_seconds: float = Field(default=60, gt=0)
     """From a message's first byte to its last."""
-    idle_seconds: float = Field(3600, gt=0)
+    idle_seconds: float = Field(default=3600, gt=0)
     """Without any byte while streaming."""
-    send_seconds: float = Field(120, gt=0)
+    send_seconds: float = Field(default=120, gt=0)
     """For which a client may leave images unread."""
-    gadget_seconds: float = Field(600, gt=0)
+    gadget_seconds: float = Field(default=600, gt=0)
     """For one call of a gadget."""
-    resume_seconds: float = Field(60, ge=0)
+    resume_seconds: float = Field(default=60, ge=0)
     """For which a ZeroMQ client that lost its connection may come back."""
 
     def limits(self) -> Limits:
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     """``HOST:PORT`` for /metrics, /healthz and /readyz; none if not given."""
     record: Path | None = None
     """Folder for recordings; nothing is recorded if not given."""
-    record_sync_seconds: float = Field(5.0, ge=0)
+    record_sync_seconds: float = Field(default=5.0, ge=0)
     """Longest time for which recorded bytes stay unsynced; 0 leaves it to the operating system."""
     images: Path | None = None
     """Folder for the gadget write_images; chains that write are refused if not given."""
@@ -91,11 +91,11 @@ class Settings(BaseSettings):
     """Form of the log, which goes to standard error."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Base of all randomness."""
-    drain_seconds: float = Field(60.0, ge=0)
+    drain_seconds: float = Field(default=60.0, ge=0)
     """How long SIGTERM waits for running sessions."""
-    memory_mib: float | None = Field(None, gt=0)
+    memory_mib: float | None = Field(default=None, gt=0)
     """Ceiling for the process's data segment (RLIMIT_DATA): a gadget that asks for more fails alone."""
     limits: LimitSettings = LimitSettings()
     """Limits of what a client may ask for."""

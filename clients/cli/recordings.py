@@ -61,7 +61,7 @@ def export(name: Name, output: Annotated[Path, typer.Argument(help="MRD HDF5 fil
     from ..scan_file import write_scan
 
     scan = recorded_scan(find_recording(record, name))
-    write_scan(output, scan.header, scan.messages())
+    write_scan(output, scan.header, scan.messages)
     typer.echo(f"wrote {output}")
 
 

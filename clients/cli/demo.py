@@ -1,0 +1,56 @@
+"""``echotrain demo``: a simulated scanner, an engine and the way between them, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..demo import DemoReport
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for images, montage and table.")] = Path(
+        "demo"
+    ),
+    scan: Annotated[Path | None, typer.Option(help="An MRD file to use instead of the simulated scan.")] = None,
+    chain: Annotated[str, typer.Option(help="Chain to use.")] = "default",
+) -> None:
+    """Stream a scan over ZeroMQ to an engine in this process and look at the images.
+
+    Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: several slices, eight
+    coils, twofold accelerated.
+    """
+    import asyncio
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ...engine.logs import configure_logging
+    from ..demo import run_demo
+
+    configure_logging(level="warning")
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks = {name: progress.add_task(name, total=None, what="") for name in ("acquire", "images")}
+
+        def show(name: str, done: int, total: int | None, what: str) -> None:
+            progress.update(tasks[name], completed=done, total=total, what=what)
+
+        report = asyncio.run(run_demo(output, scan, chain, show))
+    console.print(_table(report))
+    console.print(f"images: {report.images_file}\nmontage: {report.montage_file}", highlight=False)
+
+
+def _table(report: DemoReport) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    for name, value in report.rows():
+        table.add_row(name, value)
+    return table
