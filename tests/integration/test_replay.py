@@ -1,7 +1,9 @@
 """Replay against every transport: the same sessions, the same images, the same report."""
 
 import asyncio
-import dataclasses
+import json
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -111,4 +113,39 @@ async def test_real_scans_repeat_themselves_bit_for_bit(replayer, data):
     assert report.ok, (report.errors, report.differences)
     assert report.images_without_readouts == 0
     assert all(s.images > 0 for s in report.sessions)
-    assert dataclasses.asdict(report.latency)["images"] == report.images
+    assert report.latency.images == report.images
+
+
+async def test_ctrl_c_ends_the_command_with_the_report_so_far(make_scan, tmp_path):
+    engine = Engine()
+    listener = MrdListener(engine, "127.0.0.1", 0)
+    await listener.start()
+    command = [sys.executable, "-c", "from echotrain.clients.cli import main; main()", "replay"]
+    options = {
+        "--to": "tcp://{}:{}".format(*listener.address),
+        "--protocol": "mrd",
+        "--sessions": "2",
+        "--speed": "1",
+        "--tr-ms": "5000",
+        "--report": str(tmp_path / "report.json"),
+    }
+    arguments = [part for pair in options.items() for part in pair]
+    process = await asyncio.create_subprocess_exec(
+        *command, str(make_scan("a.h5")), *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        while sum(s["readouts"] > 0 for s in engine.status()["sessions"]) < 2:  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await asyncio.to_thread(engine.drain, 5)
+        await listener.close()
+    assert process.returncode == 130
+    assert b"2 interrupted, of 2 (stopped early)" in output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["interrupted"]
+    assert [s["outcome"] for s in report["sessions"]] == ["interrupted"] * 2

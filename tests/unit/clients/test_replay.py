@@ -14,6 +14,7 @@ from echotrain.clients.replay_scan import load_scan, prepare_scan
 from echotrain.clients.replay_session import Tally
 from echotrain.clients.scan_file import Scan, write_scan
 from echotrain.engine.chain_config import ChainLibrary
+from echotrain.engine.curve_keys import CurveClient, KeyPair
 from echotrain.engine.engine import Engine
 from echotrain.engine.errors import ConfigurationError
 from echotrain.engine.gadget import Gadget
@@ -254,6 +255,7 @@ async def test_a_missing_file_is_an_error_before_any_session(tmp_path, client, e
         ({"speed": float("nan")}, "speed is nan"),
         ({"speed": 1.0, "tr_ms": -1.0}, "tr_ms is -1"),
         ({"tr_ms": 5.0}, "give a speed"),
+        ({"protocol": "mrd", "curve": CurveClient(KeyPair("a", "b"), "c")}, "CURVE keys are for ZeroMQ"),
         ({"sessions": 1}, "at least 2 sessions"),
     ],
 )
