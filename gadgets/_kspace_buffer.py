@@ -161,6 +161,8 @@ class KSpaceBuffer:
 
 def ranks_of(places: NDArray[np.intp]) -> NDArray[np.intp]:
     """For each entry, how many equal ones stand before it."""
+    if len(places) == 1:
+        return np.zeros(1, np.intp)
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     first = np.ones(len(places), np.bool_)

@@ -36,6 +36,8 @@ class OnGrid(NamedTuple):
 def cuts(message: Readouts, sequential: tuple[str, ...]) -> list[int]:
     """Where a block must be cut: after flags that may end an image, where placement or sequential counters change."""
     headers = message.headers
+    if len(headers) < 2:
+        return []
     cut = (headers["flags"][:-1] & ENDS) != 0
     for name in ("encoding_space_ref", "center_sample", "discard_pre", "discard_post"):
         cut |= headers[name][1:] != headers[name][:-1]

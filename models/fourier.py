@@ -8,6 +8,8 @@ single precision.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -87,18 +89,30 @@ def _centred(array: Complex, axes: Sequence[int], *, inverse: bool) -> Complex:
 
 def _alternated(array: Complex, axes: Sequence[int], *, negative: bool = False, out: Complex | None = None) -> Complex:
     """Multiply by (-1)^index along axes (and by -1 if ``negative``)."""
-    real = array.real.dtype
     if out is None:
         out = np.empty(array.shape, array.dtype)
-    pattern = np.full((1,) * array.ndim, -1 if negative else 1, real)
-    for axis in axes:
-        signs = np.ones(array.shape[axis], real)
-        signs[1::2] = -1
-        pattern = pattern * signs.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
-    if array.strides[-1] == array.itemsize and out.strides[-1] == out.itemsize:
-        # real arithmetic on the (real, imaginary) pairs: a third of the work of a complex product
-        pattern = np.repeat(np.broadcast_to(pattern, (*pattern.shape[:-1], array.shape[-1])), 2, axis=-1)
-        np.multiply(array.view(real), pattern, out=out.view(real))
-    else:
-        np.multiply(array, pattern, out=out)
+    last = array.ndim - 1
+    row = _signs(array.shape[last] if last in axes else 1, array.real.dtype.char)
+    outer = [axis for axis in axes if axis != last]
+    # rows of even and of odd parity apart: no table of signs as large as the array
+    for parities in product((0, 1), repeat=len(outer)):
+        chosen: list[slice] = [slice(None)] * array.ndim
+        for axis, parity in zip(outer, parities, strict=True):
+            chosen[axis] = slice(parity, None, 2)
+        source, target = array[tuple(chosen)], out[tuple(chosen)]
+        signs = -row if (sum(parities) + negative) % 2 else row
+        if source.strides[-1] == source.itemsize and target.strides[-1] == target.itemsize:
+            # real arithmetic on the (real, imaginary) pairs: a third of the work of a complex product
+            pairs = np.repeat(signs, 2) if len(signs) > 1 else signs
+            np.multiply(source.view(pairs.dtype), pairs, out=target.view(pairs.dtype))
+        else:
+            np.multiply(source, signs, out=target)
     return out
+
+
+@lru_cache(maxsize=64)
+def _signs(length: int, dtype: str) -> NDArray[Any]:
+    signs = np.ones(length, dtype)
+    signs[1::2] = -1
+    signs.flags.writeable = False
+    return signs
