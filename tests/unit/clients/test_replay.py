@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from echotrain.clients.async_client import AsyncClient
+from echotrain.clients import replay_session
+from echotrain.clients.async_client import AsyncClient, AsyncSession
 from echotrain.clients.replay import ReplayOptions, replay
 from echotrain.clients.replay_report import Outcome
 from echotrain.clients.replay_scan import load_scan, prepare_scan
@@ -18,7 +19,7 @@ from echotrain.engine.curve_keys import CurveClient, KeyPair
 from echotrain.engine.engine import Engine
 from echotrain.engine.errors import ConfigurationError
 from echotrain.engine.gadget import Gadget
-from echotrain.engine.messages import ConfigText, Header, Image, Parameters, Readouts, Text
+from echotrain.engine.messages import Close, ConfigText, Header, Image, Parameters, Readouts, Text
 from echotrain.engine.mrd_layout import IMAGE_DTYPE
 from echotrain.engine.registry import Registry
 
@@ -161,6 +162,48 @@ async def test_where_nobody_listens_the_sessions_have_lost_their_connection(file
     (kind,) = report.errors
     assert (kind.code, kind.sessions) == ("connection_lost", 2)
     assert report.target == f"{to} (mrd)"
+
+
+class ClosesAtOnce:
+    """A connection whose engine takes nothing and says that the session is over."""
+
+    async def send(self, message):
+        await asyncio.Event().wait()
+
+    async def receive(self):
+        return Close()
+
+    async def close(self):
+        pass
+
+
+async def test_an_engine_that_closes_before_everything_is_sent_has_failed_the_session(file, monkeypatch):
+    class Client:
+        async def session(self, *_):
+            return AsyncSession(ClosesAtOnce())
+
+    monkeypatch.setattr(replay_session, "GRACE_SECONDS", 0.05)
+    report = await replay(options(file, sessions=2), client=Client())
+    (kind,) = report.errors
+    assert (kind.code, kind.sessions) == ("connection_lost", 2)
+    assert "closed the session after 0 readouts" in kind.example
+
+
+async def test_whatever_breaks_in_the_client_breaks_one_session_and_is_reported_by_its_type(file, client):
+    class Client:
+        calls = 0
+
+        async def session(self, *arguments):
+            self.calls += 1
+            if self.calls == 2:
+                raise RuntimeError("out of cheese")
+            return await client.session(*arguments)
+
+    report = await replay(options(file, sessions=3), client=Client())
+    assert report.count(Outcome.OK) == 2
+    (kind,) = report.errors
+    assert kind.code == "client_failed"
+    assert "RuntimeError: out of cheese" in kind.example
 
 
 async def test_paced_readouts_leave_when_they_are_due_one_by_one(file, client, engine):
