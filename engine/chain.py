@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from .errors import ChainError, EchotrainError, GadgetError
-from .gadget import Context, Gadget
+from .gadget import Context, Gadget, Signature
 from .messages import Array, Image, Message, Progress, Readouts, Text, Waveform
 
 T = TypeVar("T")
@@ -21,6 +21,8 @@ FROM_CLIENT: tuple[type[Message], ...] = (Readouts, Waveform, Image, Array)
 """What a client's stream may hold."""
 TO_CLIENT: tuple[type[Message], ...] = (Image, Waveform, Array, Text, Progress)
 """What may leave a chain."""
+_END = Text("")
+"""Stands for the end of what a gadget gives; known by identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Link:
 
     name: str
     gadget: Gadget[Any, Any]
-    accepts: tuple[type[Message], ...]
+    types: Signature
+    """Read once: a gadget may work it out from its fields."""
 
 
 class Chain:
@@ -53,7 +56,7 @@ class Chain:
         pairs = list(gadgets)
         if check:
             check_neighbours(pairs)
-        self._links = [Link(name, g, g.types().accepts) for name, g in pairs]
+        self._links = [Link(name, g, g.types()) for name, g in pairs]
         self.current: str | None = None
         """Name of the gadget that ran last: the one to blame if the chain does not return."""
 
@@ -93,7 +96,7 @@ class Chain:
     def _through(self, index: int, message: Message) -> Iterator[Message]:
         for position in range(index, len(self._links)):
             link = self._links[position]
-            if isinstance(message, link.accepts):
+            if isinstance(message, link.types.accepts):
                 for result in self._results(link, partial(link.gadget.receive, message)):
                     yield from self._through(position + 1, result)
                 return
@@ -101,12 +104,18 @@ class Chain:
 
     def _results(self, link: Link, call: Callable[[], Iterable[Message]]) -> Iterator[Message]:
         self.current = link.name
-        iterator = iter(_guarded(link, call))
+        iterator = _guarded(link, lambda: iter(call()))
         while True:
             self.current = link.name
-            message = _guarded(link, partial(next, iterator, None))
-            if message is None:
+            message = _guarded(link, partial(next, iterator, _END))
+            if message is _END:
                 return
+            if not isinstance(message, link.types.makes):
+                raise GadgetError(
+                    f"gadget {link.name!r} made {type(message).__name__}, expected {_names(link.types.makes)} as its "
+                    "receive() declares",
+                    gadget=link.name,
+                )
             yield message
 
 

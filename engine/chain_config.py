@@ -66,8 +66,9 @@ class ChainSpec:
     def build(self, registry: Registry) -> tuple[Chain, str]:
         """Make the chain and its hash.
 
-        The hash is the SHA-256 of the resolved configuration (every field, defaults included) and of echotrain's
-        version, so that equal hashes mean equal processing.
+        The hash is the SHA-256 of the resolved configuration (every field, defaults included), of echotrain's version
+        and of the versions of the distributions that third parties' gadgets come from, so that equal hashes mean equal
+        processing.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class ChainSpec:
         for number, (gadget, fields) in enumerate(self.steps, start=1):
             try:
                 gadgets.append((gadget, registry.make(gadget, fields)))
-                resolved.append([gadget, registry.resolve(gadget, fields)])
+                resolved.append([gadget, registry.origin(gadget), registry.resolve(gadget, fields)])
             except ChainError as error:
                 raise ChainError(f"chain {self.name!r}, step {number}: {error}") from error
         try:
@@ -105,7 +106,7 @@ def parse_chain(text: str, *, name: str = "text") -> ChainSpec:
         )
     try:
         data = tomllib.loads(text.replace("\r\n", "\n"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond what Python takes
         raise ChainError(f"chain {name!r} is not TOML: {error}") from None
     for key in data:
         if key not in _TOP_LEVEL:

@@ -88,7 +88,13 @@ def signature(cls: type[Gadget[Any, Any]]) -> Signature:
     ConfigurationError
         An annotation is missing or names something that is no message.
     """
-    hints = get_type_hints(cls.receive)
+    try:
+        hints = get_type_hints(cls.receive)
+    except NameError as error:
+        raise ConfigurationError(
+            f"gadget {cls.__name__}: an annotation of receive() cannot be read when the program runs: {error}; import "
+            "that name outside `if TYPE_CHECKING`"
+        ) from error
     parameters = list(inspect.signature(cls.receive).parameters)[1:]
     if not parameters or parameters[0] not in hints or "return" not in hints:
         raise ConfigurationError(
@@ -132,7 +138,12 @@ def gadget(function: Function | None = None, /, *, heavy: bool = False) -> Any:
 
     def decorate(f: Function) -> type[Gadget[Any, Any]]:
         hints = get_type_hints(f, include_extras=True)
-        positional, *options = inspect.signature(f).parameters.values()
+        parameters = list(inspect.signature(f).parameters.values())
+        if not parameters or parameters[0].name not in hints or "return" not in hints:
+            raise ConfigurationError(
+                f"gadget {f.__name__} needs annotations, for example (message: KSpace) -> KSpace"
+            )
+        positional, *options = parameters
         if any(o.kind is not o.KEYWORD_ONLY for o in options):
             raise ConfigurationError(f"gadget {f.__name__}: parameters after the message must be keyword-only")
         accepts, makes = hints[positional.name], hints["return"]

@@ -50,8 +50,12 @@ class Registry:
         return frozenset(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
 
     @cached_property
-    def _entry_points(self) -> Mapping[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    def _entry_points(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+        found: dict[str, tuple[EntryPoint, ...]] = {}
+        for point in entry_points(group=ENTRY_POINT_GROUP):
+            if point not in found.get(point.name, ()):  # a distribution may be on the path twice
+                found[point.name] = (*found.get(point.name, ()), point)
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,16 +81,22 @@ class Registry:
         return self._loaded[name]
 
     def _import(self, name: str) -> type[Gadget[Any, Any]]:
+        points = self._entry_points.get(name, ())
+        if name not in self._files and not points:
+            raise ChainError(unknown("gadget", name, self.names))
+        if len(points) + (name in self._files) > 1:
+            others = [f"{point.value} of {_distribution(point)}" for point in points]
+            own = ["echotrain's own"] if name in self._files else []
+            raise ChainError(f"several gadgets are named {name!r}: {', '.join([*own, *others])}; uninstall all but one")
+        found: Any
         try:
-            if name in self._files:
+            if points:
+                found = points[0].load()
+            else:
                 module = import_module(f"{self._package}.{name}")
                 found = getattr(module, name.title().replace("_", ""), None) or getattr(module, name, None)
-            elif name in self._entry_points:
-                found = self._entry_points[name].load()
-            else:
-                raise ChainError(unknown("gadget", name, self.names))
-        except ImportError as error:
-            raise ChainError(f"gadget {name!r} cannot be imported: {error}") from error
+        except Exception as error:  # whatever a third party's module raises on import
+            raise ChainError(f"gadget {name!r} cannot be imported: {type(error).__name__}: {error}") from error
         if not (isinstance(found, type) and issubclass(found, Gadget)):
             raise ChainError(f"gadget {name!r} is {found!r}, expected a subclass of Gadget")
         return found
@@ -95,7 +105,13 @@ class Registry:
         """Return the pydantic model of a gadget's fields; unknown fields are forbidden in it."""
         if name not in self._models:
             cls = self.get(name)
-            hints = get_type_hints(cls, include_extras=True)
+            try:
+                hints = get_type_hints(cls, include_extras=True)
+            except NameError as error:
+                raise ChainError(
+                    f"gadget {name!r}: a field's annotation cannot be read when the program runs: {error}; import that "
+                    "name outside `if TYPE_CHECKING`"
+                ) from error
             fields: dict[str, Any] = {}
             for field in config_fields(cls).values():
                 options: dict[str, Any] = {}
@@ -143,11 +159,20 @@ class Registry:
         """Return a gadget's full configuration, defaults included, as plain data (for the chain's hash)."""
         return self.configuration(name).model_validate(dict(options)).model_dump(mode="json")
 
+    def origin(self, name: str) -> str:
+        """Return the distribution, with its version, that a gadget of a third party comes from; empty for our own."""
+        points = self._entry_points.get(name, ()) if name not in self._files else ()
+        return _distribution(points[0]) if points else ""
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
+
 
 def unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
     """Say that a name is unknown, what it may have meant, and which names there are."""
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"no {kind} is named {name[:120]!r}{hint} Known: {', '.join(known) or 'none'}"
 
 
