@@ -39,8 +39,8 @@ def montage(
     columns
         Tiles in a row; by default as many as make it about twice as wide as high.
     window
-        (lower, upper) shown black and white in all tiles; by default each tile's own: 0, or its smallest value if that is
-        negative, to its 99.8th percentile.
+        (lower, upper) shown black and white in all tiles; by default each tile's own: 0, or its smallest value if that
+        is negative, to its 99.8th percentile.
     labels
         One name for each image; the window stands behind it.
     tile
@@ -50,7 +50,8 @@ def montage(
     Raises
     ------
     ConfigurationError
-        No images, an image that is not (y, x), labels of another number, an empty window, a file that cannot be written.
+        No images, an image that is not (y, x), labels of another number, an empty window, a file that cannot be
+        written.
     """
     if not images:
         raise ConfigurationError("a montage needs at least one image")

@@ -15,9 +15,9 @@ _SLEEP = 0.001  # seconds: shorter waits are left out, since a timer is no finer
 async def paced(messages: Iterable[Message], *, tr_ms: float, speed: float = 1.0) -> AsyncIterator[Message]:
     """Give messages at the pace of a scanner.
 
-    Readouts come one by one, each when it has been acquired: readout n (from 0) at (n + 1) tr_ms / speed after the start.
-    A receiver that is late gets what is due at once, and the schedule stands. Other messages come in their places, without
-    delay.
+    Readouts come one by one, each when it has been acquired: readout n (from 0) at (n + 1) tr_ms / speed after the
+    start. A receiver that is late gets what is due at once, and the schedule stands. Other messages come in their
+    places, without delay.
 
     Parameters
     ----------

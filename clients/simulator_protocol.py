@@ -24,8 +24,8 @@ class ScanProtocol(BaseModel):
     phantom: Literal["brain", "shepp_logan", "file"] = "brain"
     """What lies in the scanner: the brain-like head, the Shepp-Logan ellipsoids, or images from a file."""
     phantom_file: Path | None = None
-    """For ``file``: HDF5 with a dataset ``image`` (slice, row, column), .npy of (row, column) or (slice, row, column), or
-    a grey PNG. Resampled to the matrix; 1 is the brightest pixel."""
+    """For ``file``: HDF5 with a dataset ``image`` (slice, row, column), .npy of (row, column) or (slice, row, column),
+    or a grey PNG. Resampled to the matrix; 1 is the brightest pixel."""
     first_image: int = Field(0, ge=0)
     """For ``file``: number of the image that becomes slice 0."""
     weighting: Literal["t1", "t2", "flair", "pd"] = "t1"
@@ -35,8 +35,8 @@ class ScanProtocol(BaseModel):
     phase_strength: float = Field(1.0, ge=0)
     """Scale of the object's smooth phase, in rad across a head."""
     exact_kspace: bool = False
-    """Shepp-Logan in 2-D with uniform coils only: k-space is the closed-form Fourier transform of the ellipses, with the
-    ringing that a scanner would see; otherwise it is the FFT of the image on the encoded grid."""
+    """Shepp-Logan in 2-D with uniform coils only: k-space is the closed-form Fourier transform of the ellipses, with
+    the ringing that a scanner would see; otherwise it is the FFT of the image on the encoded grid."""
 
     trajectory: Literal["2d", "3d"] = "2d"
     """Multi-slice 2-D, or 3-D with a second phase encoding across the slices."""
@@ -61,8 +61,8 @@ class ScanProtocol(BaseModel):
     """Share of the noise that comes from the patient and so is correlated between coils."""
 
     snr: Positive | None = 30.0
-    """Mean signal of the object (root sum of squares over coils, fully sampled image) over the standard deviation of the
-    real part of one coil's noise; None for a scan without noise."""
+    """Mean signal of the object (root sum of squares over coils, fully sampled image) over the standard deviation of
+    the real part of one coil's noise; None for a scan without noise."""
     noise_std: float | None = Field(None, ge=0)
     """Instead of ``snr``: that standard deviation itself, the mean over coils, in k-space units."""
     noise_readouts: int = Field(4, ge=0, le=4096)
@@ -86,7 +86,8 @@ class ScanProtocol(BaseModel):
     calibration: int = Field(24, ge=0)
     """Calibration lines along y (and z in 3-D); none are acquired without acceleration."""
     calibration_mode: Literal["embedded", "separate", "interleaved"] = "embedded"
-    """Among the imaging lines, in a scan before them, or embedded with the pattern shifting by a line each repetition."""
+    """Among the imaging lines, in a scan before them, or embedded with the pattern shifting by a line each
+    repetition."""
     partial_fourier: Fraction = 1.0
     """Fraction of the phase encoding lines that is acquired; the early ones are left out."""
     asymmetric_echo: Fraction = 1.0

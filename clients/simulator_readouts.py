@@ -50,7 +50,7 @@ def noise_headers(protocol: ScanProtocol) -> NDArray[np.void]:
     headers["number_of_samples"] = protocol.noise_samples
     headers["sample_time_us"] = protocol.noise_dwell_us or protocol.dwell_us
     headers["scan_counter"] = np.arange(len(headers)) + 1
-    _stamp(headers, np.arange(len(headers)) * NOISE_INTERVAL)
+    _stamp(headers, np.arange(len(headers), dtype=np.float64) * NOISE_INTERVAL)
     return headers
 
 
@@ -94,7 +94,7 @@ def waveforms(protocol: ScanProtocol, duration: float) -> Iterator[tuple[float, 
     """
     piece = WAVEFORM_PIECE * WAVEFORM_SAMPLE
     for number in range(int(np.ceil(duration / piece))):
-        time = number * piece + np.arange(WAVEFORM_PIECE) * WAVEFORM_SAMPLE
+        time = number * piece + np.arange(WAVEFORM_PIECE, dtype=np.float64) * WAVEFORM_SAMPLE
         trigger = 16384 * (time % physiology.HEART_PERIOD < WAVEFORM_SAMPLE - 1e-9)
         curves = (
             np.stack([2048 + 1000 * physiology.electrocardiogram(time), trigger]),
@@ -120,7 +120,7 @@ def _common(protocol: ScanProtocol, count: int) -> NDArray[np.void]:
     headers["available_channels"] = headers["active_channels"] = protocol.coils
     for word in range(4):
         headers["channel_mask"][:, word] = (1 << min(64, max(0, protocol.coils - 64 * word))) - 1
-    # transverse slices, front of the patient at row 0 and right at column 0, in the patient's left-back-head coordinates
+    # transverse: the patient's front is at row 0 and the right side at column 0; axes are left, back, head
     headers["position"] = protocol.centre_mm
     headers["read_dir"] = (1, 0, 0)
     headers["phase_dir"] = (0, 1, 0)

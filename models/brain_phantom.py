@@ -1,9 +1,9 @@
 """A head in axial slices: scalp, skull, folded cortex, white matter, ventricles, deep grey matter and lesions.
 
-Everything is a function of position, so that any grid and any slice can be asked for, and neighbouring slices differ as a
-head does. It is no atlas: shapes are simple and the folds are random, but edges, textures and contrasts are like those
-that a reconstruction has to keep. Relaxation times at 3 T are rounded from G. J. Stanisz et al., Magn. Reson. Med. 54, 507
-(2005) and J. P. Wansapura et al., J. Magn. Reson. Imaging 9, 531 (1999).
+Everything is a function of position, so that any grid and any slice can be asked for, and neighbouring slices differ
+as a head does. It is no atlas: shapes are simple and the folds are random, but edges, textures and contrasts are like
+those that a reconstruction has to keep. Relaxation times at 3 T are rounded from G. J. Stanisz et al., Magn. Reson.
+Med. 54, 507 (2005) and J. P. Wansapura et al., J. Magn. Reson. Imaging 9, 531 (1999).
 """
 
 from __future__ import annotations
@@ -112,8 +112,14 @@ class Head:
         side = rng.choice([-1.0, 1.0], lesions)
         places = [side * rng.uniform(0.2, 0.36, lesions), rng.uniform(-0.35, 0.4, lesions)]
         spots = np.stack([*places, rng.uniform(-0.2, 0.2, lesions), rng.uniform(0.035, 0.07, lesions)], 1)
-        spacings = (0.13, 0.07, 0.02, 0.6)
-        return cls(*(RandomField.draw(rng, s, 1.2) for s in spacings), waves, spots)
+        return cls(
+            folds=RandomField.draw(rng, 0.13),
+            branches=RandomField.draw(rng, 0.07),
+            texture=RandomField.draw(rng, 0.02),
+            bias=RandomField.draw(rng, 0.6),
+            waves=waves,
+            lesions=spots,
+        )
 
     def image(self, points: Points, signals: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
         """Return the magnitude of the head's signal.
@@ -133,13 +139,13 @@ class Head:
             Broadcast shape of the points, with contrasts before it if there are, float64, about 0 to 1.
         """
         clean = np.tensordot(signals, self.fractions(points, pixel), axes=1)
-        return np.asarray(clean * (1 + 0.025 * self.texture(points)) * (1 + 0.06 * self.bias(points)))
+        return np.asarray(clean * (1 + 0.02 * self.texture(points)) * (1 + 0.04 * self.bias(points)))
 
     def fractions(self, points: Points, pixel: float) -> NDArray[np.float64]:
         """Return each tissue's share of each point, (tissues, ...) float64; the rest of it is air."""
         x, y, z = np.broadcast_arrays(*points)
         share = np.zeros((len(Tissue), *x.shape))
-        wobble = 0.012 * self.folds(points)
+        wobble = 0.008 * self.folds(points)
         outer = _depth(x, y, z, (0.74, 0.92, 0.95))
 
         def lay(tissue: Tissue, distance: NDArray[np.float64]) -> None:
@@ -156,7 +162,7 @@ class Head:
         lay(Tissue.FLUID, outer - 0.102)
         depth = outer - 0.122 - 0.5 * wobble
         sulcus = self._sulcus_distance(x, y, z)
-        reach = 0.17 * (1 + 0.25 * self.bias((3 * x, 3 * y, 3 * z)))
+        reach = 0.17 * (1 + 0.17 * self.bias((3 * x, 3 * y, 3 * z)))
         white = _white_distance(x, y, depth, sulcus, reach)
         lay(Tissue.GREY, depth)
         lay(Tissue.WHITE, white)
@@ -177,7 +183,7 @@ class Head:
     ) -> NDArray[np.float64]:
         """Distance, roughly, to the middle of the nearest sulcus: zeros of one angular wave, bent at random."""
         angle, radius = np.arctan2(x, y), np.hypot(x / 0.8, y)
-        phase = _SULCI / 2 * angle + 1.2 * self.folds((x, y, z)) + 0.5 * self.branches((x, y, z))
+        phase = _SULCI / 2 * angle + 0.8 * self.folds((x, y, z)) + 0.33 * self.branches((x, y, z))
         for order, start, twist in self.waves:
             phase += 0.5 * np.sin(order * angle + start + twist * z)
         return np.asarray(np.abs(np.sin(phase)) * np.clip(radius, 0.2, None) / (0.6 * _SULCI))
@@ -209,7 +215,7 @@ def _white_distance(
     sulcus: NDArray[np.float64],
     reach: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Distance to the edge of the white matter: within the cortex, beside the sulci and the fissure, that fade inwards."""
+    """Distance to the edge of the white matter: within the cortex, beside sulci and fissure, which fade inwards."""
     ribbon = 0.032
     beside = sulcus - ribbon + 1.2 * np.clip(depth - 0.85 * reach, 0, None)
     fissure = np.abs(x) - 0.042 + 0.8 * np.clip(0.34 - np.abs(y + 0.04), 0, None)

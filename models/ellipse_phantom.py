@@ -14,8 +14,8 @@ from scipy import special
 from .phantom_grid import Points
 
 ELLIPSOID_DTYPE = np.dtype([("intensity", "f8"), ("axes", "f8", (3,)), ("centre", "f8", (3,)), ("angle", "f8")])
-"""An ellipsoid: intensity (added to what lies below), semi-axes and centre (x, y, z) in normalised coordinates with y to
-the front, rotation about z in degrees, counter-clockwise as seen with the front up."""
+"""An ellipsoid: intensity (added to what lies below), semi-axes and centre (x, y, z) in normalised coordinates with y
+to the front, rotation about z in degrees, counter-clockwise as seen with the front up."""
 
 SHEPP_LOGAN = np.array(
     [
@@ -23,7 +23,7 @@ SHEPP_LOGAN = np.array(
         (-0.8, (0.6624, 0.874, 0.78), (0.0, -0.0184, 0.0), 0.0),
         (-0.2, (0.11, 0.31, 0.22), (0.22, 0.0, 0.0), -18.0),
         (-0.2, (0.16, 0.41, 0.28), (-0.22, 0.0, 0.0), 18.0),
-        (0.1, (0.21, 0.25, 0.41), (0.0, 0.35, -0.15), 0.0),
+        (0.1, (0.21, 0.25, 0.41), (0.0, 0.35, 0.0), 0.0),
         (0.1, (0.046, 0.046, 0.05), (0.0, 0.1, 0.0), 0.0),
         (0.1, (0.046, 0.046, 0.05), (0.0, -0.1, 0.0), 0.0),
         (0.1, (0.046, 0.023, 0.05), (-0.08, -0.605, 0.0), 0.0),
@@ -32,8 +32,8 @@ SHEPP_LOGAN = np.array(
     ],
     ELLIPSOID_DTYPE,
 )
-"""Shepp-Logan with the modified contrast; its plane z = 0 has the ten ellipses of the 2-D phantom (the fifth and the two
-of differing depth apart, whose plane is elsewhere)."""
+"""Shepp-Logan with the modified contrast. Depths are those of ``phantom3d``, centred so that the plane z = 0 is the 2-D
+phantom with all its ten ellipses."""
 
 
 def ellipsoid_image(ellipsoids: NDArray[np.void], points: Points) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ def slice_through(ellipsoids: NDArray[np.void], z: float) -> NDArray[np.void]:
     cut = ellipsoids.copy()
     height = ((z - cut["centre"][:, 2]) / cut["axes"][:, 2]) ** 2
     cut["axes"][:, :2] *= np.sqrt(np.clip(1 - height, 0, None))[:, None]
-    return cut[height < 1]
+    return np.asarray(cut[height < 1], ELLIPSOID_DTYPE)
 
 
 def ellipse_kspace(
@@ -128,7 +128,7 @@ def sampled_kspace(
     """
     ky, kx = ((np.arange(n) - n // 2) / length for n, length in zip(shape, lengths, strict=True))
     scale = np.sqrt(shape[0] * shape[1]) / (lengths[0] * lengths[1])
-    return ellipse_kspace(ellipses, kx[None, :], ky[:, None]) * scale
+    return np.asarray(ellipse_kspace(ellipses, kx[None, :], ky[:, None]) * scale, np.complex128)
 
 
 def _rotated(x: NDArray[np.float64], y: NDArray[np.float64], degrees: float) -> tuple[NDArray[np.float64], ...]:
@@ -140,4 +140,4 @@ def _shift(
     e: np.void, kx: NDArray[np.float64], ky: NDArray[np.float64], kz: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.complex128]:
     x, y, z = e["centre"]
-    return np.asarray(np.exp(-2j * np.pi * (kx * x - ky * y + kz * z)))
+    return np.asarray(np.exp(-2j * np.pi * (kx * x - ky * y + kz * z)), np.complex128)

@@ -1,8 +1,8 @@
 """Where a phantom's pixels lie, and smooth random fields on any set of points.
 
 Phantoms live in normalised coordinates: x runs to the patient's left, y to the back, z to the head, with 0 at the
-isocentre and a head within -1 to 1; ``UNIT_MM`` is their unit. Images are (y, x) with row 0 at the front, as axial slices
-are shown.
+isocentre and a head within -1 to 1; ``UNIT_MM`` is their unit. Images are (y, x) with row 0 at the front, as axial
+slices are shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 def pixel_centres(n: int, length: float = 2.0) -> NDArray[np.float64]:
     """Return the coordinates of n pixels over a length, with pixel n // 2 at 0 as the centred FFT has it."""
-    return (np.arange(n) - n // 2) * (length / n)
+    return np.asarray((np.arange(n) - n // 2) * (length / n), np.float64)
 
 
 def slice_points(shape: tuple[int, int], lengths: tuple[float, float] = (2.0, 2.0), z: float = 0.0) -> Points:
@@ -64,8 +64,8 @@ class RandomField:
     def draw(cls, rng: np.random.Generator, spacing: float, extent: float = 1.3) -> RandomField:
         """Draw a field that covers [-extent, extent] in x, y and z; beyond, it continues by reflection."""
         n = int(np.ceil(2 * extent / spacing)) + 3
-        # 1.6 makes up for what the spline smooths away, so that the field has about unit variance in x, y and z.
-        return cls(1.6**1.5 * rng.standard_normal((n, n, n)), spacing)
+        # A cubic B-spline keeps 151 / 315 of the variance of its coefficients along each axis.
+        return cls((315 / 151) ** 1.5 * rng.standard_normal((n, n, n)), spacing)
 
     def __call__(self, points: Points) -> NDArray[np.float64]:
         """Evaluate at points; returns their broadcast shape, mean 0 and variance about 1."""

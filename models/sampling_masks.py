@@ -26,8 +26,8 @@ def equispaced_2d(shape: tuple[int, int], acceleration: tuple[int, int], shift: 
     acceleration
         (along kz, along ky).
     shift
-        By how many ky lines the pattern moves from one acquired kz to the next (F. A. Breuer et al., Magn. Reson. Med. 55,
-        549 (2006)).
+        By how many ky lines the pattern moves from one acquired kz to the next (F. A. Breuer et al., Magn. Reson.
+        Med. 55, 549 (2006)).
     offset
         By how many ky lines the whole pattern is moved; at 0 it has the line k = 0.
     """
@@ -91,8 +91,8 @@ def poisson_disc(
     """Draw lines at random that keep a distance from one another, which grows towards the edge of k-space.
 
     Lines are tried in random order and taken unless one taken before is nearer than the distance asked for there; the
-    distance is found by bisection such that size / R lines are taken, to about 1 %. After R. Bridson, SIGGRAPH 2007, and
-    M. Lustig et al., Magn. Reson. Med. 58, 1182 (2007).
+    distance is found by bisection such that size / R lines are taken, to about 1 %. After R. Bridson, SIGGRAPH 2007,
+    and M. Lustig et al., Magn. Reson. Med. 58, 1182 (2007).
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def poisson_disc(
 
 
 def partial_fourier_start(n: int, fraction: float) -> int:
-    """Return the first line that is acquired if the given fraction (above 1/2) of n lines is: the early ones are left out.
+    """Return the first line that is acquired if a fraction of n lines is and the early ones are left out.
 
     Raises
     ------
@@ -145,7 +145,9 @@ def _spaced(shape: tuple[int, ...], order: NDArray[np.int64], distance: NDArray[
             continue
         taken[place] = True
         reach = float(distance[flat])
-        box = tuple(slice(max(0, int(p - reach)), int(p + reach) + 1) for p in place)
+        box = tuple(
+            slice(max(0, int(p - reach)), min(n, int(p + reach) + 1)) for p, n in zip(place, shape, strict=True)
+        )
         grids = np.ogrid[box]
         near = sum((g - p) ** 2 for g, p in zip(grids, place, strict=True)) < reach**2
         blocked[box] |= near

@@ -80,9 +80,9 @@ def acquisition_order(
 ) -> NDArray[np.void]:
     """List the readouts of a scan in the order of acquisition.
 
-    Repetitions are outermost and contrasts (echoes of one excitation) innermost. Between, slices come one after another,
-    each with all its averages and lines; or, with ``slices_in_turn``, all slices are excited in turn within each
-    repetition time and lines advance once a round.
+    Repetitions are outermost and contrasts (echoes of one excitation) innermost. Between, slices come one after
+    another, each with all its averages and lines; or, with ``slices_in_turn``, all slices are excited in turn within
+    each repetition time and lines advance once a round.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
 """Receive coils around an object: sensitivities by Biot-Savart, noise covariance from the conductive load.
 
-Coils are circular loops on a cylinder about z. The magnetic field and the vector potential of a loop are known in closed
-form (complete elliptic integrals: W. R. Smythe, Static and Dynamic Electricity, 3rd ed., 7.10; J. C. Simpson et al., NASA
-20010038494). By reciprocity the receive sensitivity is B_x - i B_y of unit current (D. I. Hoult, Concepts Magn. Reson. 12,
-173 (2000)), and the noise correlation of two loops is the overlap of their electric fields in the load (P. B. Roemer et
-al., Magn. Reson. Med. 16, 192 (1990)).
+Coils are circular loops on a cylinder about z. The magnetic field and the vector potential of a loop are known in
+closed form (complete elliptic integrals: W. R. Smythe, Static and Dynamic Electricity, 3rd ed., 7.10; J. C. Simpson et
+al., NASA 20010038494). By reciprocity the receive sensitivity is B_x - i B_y of unit current (D. I. Hoult, Concepts
+Magn. Reson. 12, 173 (2000)), and the noise correlation of two loops is the overlap of their electric fields in the load
+(P. B. Roemer et al., Magn. Reson. Med. 16, 192 (1990)).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class CoilArray:
         return len(self.radii)
 
 
-def coil_array(coils: int, rng: np.random.Generator, *, distance: float = 1.25, rows: int | None = None) -> CoilArray:
+def coil_array(coils: int, rng: np.random.Generator, *, distance: float = 1.5, rows: int | None = None) -> CoilArray:
     """Place loops on a cylinder, in rows along z, turned against each other from row to row.
 
     Parameters
