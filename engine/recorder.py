@@ -128,5 +128,11 @@ class Recorder:
     def _write_sidecar(self, more: dict[str, Any]) -> None:
         text = json.dumps({**self._about, "bytes": self.size, **more}, indent=2)
         temporary = self._sidecar.with_suffix(".json.part")
-        temporary.write_text(text + "\n", encoding="utf-8")
+        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text + "\n")
         temporary.replace(self._sidecar)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open as the stream file is: what was received is not for everybody."""
+    return os.open(path, flags, 0o640)

@@ -20,7 +20,7 @@ from typing import Protocol
 import structlog
 
 from .chain import Chain
-from .errors import Cancelled, ConnectionLost, EchotrainError, GadgetError, GadgetHung, LimitExceeded
+from .errors import Cancelled, ConnectionLost, EchotrainError, GadgetError, GadgetHung, LimitExceeded, Refused
 from .limits import Limits
 from .messages import Image, Message, Progress, Query, Readouts, Response, Text, Waveform
 from .peer import Frame, Peer
@@ -178,23 +178,27 @@ class Runner:
         self._count(frame)
         with self._waiting_lock:
             self._waiting += frame.nbytes
-        self._intake.put(_Arrived(frame, time.monotonic()))
+        self._enqueue(_Arrived(frame, time.monotonic()))
 
     def begin(self) -> None:
         """Say that no parameters follow the header, so that the chain is built at once."""
-        self._intake.put(_Begin())
+        self._enqueue(_Begin())
 
     def lost(self, error: EchotrainError) -> None:
         """Say that the connection failed; what came before it is still recorded and reconstructed."""
-        self._intake.put(_Lost(error))
+        self._enqueue(_Lost(error))
 
     def cancel(self, reason: str) -> None:
         """End the session now."""
         self._fail(Cancelled(reason))
 
-    @property
-    def _intake(self) -> Worker[_Item]:
-        return self._inbox if self._disk is None else self._disk
+    def _enqueue(self, item: _Item) -> None:
+        try:
+            (self._inbox if self._disk is None else self._disk).put(item)
+        except Refused as error:
+            if isinstance(item, _Arrived):
+                self._release(item.frame)
+            self._fail(error)
 
     def _count(self, frame: Frame) -> None:
         self.counts.received_bytes += frame.nbytes

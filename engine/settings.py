@@ -190,6 +190,11 @@ def load_settings(file: Path | None, flags: dict[str, Any]) -> Settings:
     if file is not None and not file.is_file():
         raise ConfigurationError(f"settings file {file} does not exist")
 
+    unknown = _unknown_variables()
+    if unknown:
+        names = ", ".join(f"ECHOTRAIN_{name.upper()}" for name in (*Settings.model_fields, "config"))
+        raise ConfigurationError(f"unknown variables {', '.join(unknown)}; known: {names}")
+
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
@@ -200,6 +205,13 @@ def load_settings(file: Path | None, flags: dict[str, Any]) -> Settings:
         raise ConfigurationError("\n".join(lines)) from None
     except ValueError as error:  # a file that is no TOML
         raise ConfigurationError(f"settings file {file} cannot be read: {error}") from None
+
+
+def _unknown_variables() -> list[str]:
+    """Return ECHOTRAIN_… variables that name no setting: a misspelt one must not be ignored in silence."""
+    known = {*Settings.model_fields, "config", "data"}  # where settings are read from; where tests find their scans
+    given = {name: name.removeprefix("ECHOTRAIN_").partition("__")[0].lower() for name in os.environ}
+    return sorted(name for name, field in given.items() if name.startswith("ECHOTRAIN_") and field not in known)
 
 
 def _short(error: Any) -> str:

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from .errors import Refused
+
 T = TypeVar("T")
 
 
@@ -41,7 +43,13 @@ class Worker(Generic[T]):
         return len(self._items)
 
     def put(self, item: T) -> None:
-        """Append an item; the caller sees to it that the queue stays bounded."""
+        """Append an item; the caller sees to it that the queue stays bounded.
+
+        Raises
+        ------
+        Refused
+            The process can start no more threads; the item was not appended.
+        """
         with self._changed:
             self._append(item)
 
@@ -59,6 +67,11 @@ class Worker(Generic[T]):
         -------
         bool
             Whether it was appended.
+
+        Raises
+        ------
+        Refused
+            The process can start no more threads; the item was not appended.
         """
         with self._changed:
             while len(self._items) >= self._capacity:
@@ -83,9 +96,13 @@ class Worker(Generic[T]):
         self._items.append(item)
         if self._running:
             self._changed.notify_all()
-        else:
-            self._running = True
+            return
+        try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError as error:  # out of threads or of the memory for their stacks
+            self._items.pop()
+            raise Refused(f"the engine has no thread left for {self._name}: {error}") from error
+        self._running = True
 
     def _run(self) -> None:
         while True:

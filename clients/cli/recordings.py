@@ -76,10 +76,12 @@ def replay_one(
     chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
 ) -> None:
     """Reconstruct a recording again, in this process: what had arrived gives the same images."""
+    from ...engine.logs import configure_logging
     from ...engine.recordings import find_recording
     from ..offline import reconstruct_offline
     from ..recorded_scan import recorded_scan
 
+    configure_logging(level="error")
     scan = recorded_scan(find_recording(record, name))
     count = reconstruct_offline(scan, chain, output, chains=chains)
     typer.echo(f"{count} images in {output}")

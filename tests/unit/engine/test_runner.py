@@ -78,7 +78,7 @@ class Hang(Gadget[Readouts, Array]):
 
 
 @dataclass(kw_only=True)
-class Slow(Gadget[Array, Array]):
+class Slow(Gadget[Array, Array | Text]):
     """A heavy step: notes in which thread it runs."""
 
     heavy = True
@@ -87,7 +87,7 @@ class Slow(Gadget[Array, Array]):
     def start(self, context: Context) -> None:
         self.context = context
 
-    def receive(self, message: Array) -> Iterable[Array]:
+    def receive(self, message: Array) -> Iterable[Array | Text]:
         time.sleep(0.002)
         self.threads.add(threading.get_ident())
         yield Array(message.data + 1)

@@ -76,3 +76,9 @@ def test_host_and_port_are_split():
     assert host_port("tcp://[::1]:5") == ("::1", 5)
     assert host_port("tcp://*:5") == ("0.0.0.0", 5)
     assert host_port("localhost:80") == ("localhost", 80)
+
+
+def test_a_misspelt_variable_is_an_error_with_the_known_names(monkeypatch):
+    monkeypatch.setenv("ECHOTRAIN_RECROD", "/somewhere")
+    with pytest.raises(ConfigurationError, match=r"unknown variables ECHOTRAIN_RECROD; known: .*ECHOTRAIN_RECORD"):
+        load_settings(None, {})

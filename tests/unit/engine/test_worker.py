@@ -1,6 +1,9 @@
 import threading
 import time
 
+import pytest
+
+from echotrain.engine.errors import Refused
 from echotrain.engine.worker import Worker
 
 
@@ -71,3 +74,19 @@ def test_the_last_waiting_item_can_be_merged():
     while len(handled) < 2:
         time.sleep(0.001)
     assert handled == [1, 12]
+
+
+def test_a_worker_without_a_thread_says_so_and_works_once_there_is_one(monkeypatch):
+    seen, done = [], threading.Event()
+    worker = Worker(lambda item: (seen.append(item), done.set()), name="late", linger=0.01)
+
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(Refused, match="no thread left for late"):
+            worker.put(1)
+    worker.put(2)
+    assert done.wait(5)
+    assert seen == [2]
