@@ -14,6 +14,9 @@ from .simulator_protocol import ScanProtocol
 Content = str | float | Sequence[tuple[str, "Content"]]
 """What an element holds: a text or number, or elements (name, content) in order."""
 
+WAVEFORM_SAMPLE = 0.0025
+"""Seconds of one waveform sample."""
+
 _WAVEFORMS = (("ECG", "ecg"), ("PULS", "pulse"), ("RESP", "respiratory"))
 _RESONANCE_HZ = 123_200_000  # of protons at 2.89 T, a usual "3 T" magnet
 
@@ -121,7 +124,12 @@ def _sequence(protocol: ScanProtocol) -> Content:
 
 
 def _waveforms() -> list[tuple[str, Content]]:
-    return [("waveformInformation", [("waveformName", name), ("waveformType", kind)]) for name, kind in _WAVEFORMS]
+    # the schema's readers insist on userParameters here, which leaves room for what else there is to know
+    rate = [("userParameterDouble", [("name", "sampling_rate_Hz"), ("value", 1 / WAVEFORM_SAMPLE)])]
+    return [
+        ("waveformInformation", [("waveformName", name), ("waveformType", kind), ("userParameters", rate)])
+        for name, kind in _WAVEFORMS
+    ]
 
 
 def _space(matrix: tuple[int, int, int], fov: tuple[float, float, float]) -> Content:

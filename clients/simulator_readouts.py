@@ -11,7 +11,7 @@ from ..engine.messages import Waveform
 from ..engine.mrd_layout import ACQUISITION_DTYPE, WAVEFORM_DTYPE, AcquisitionFlag
 from ..models import physiology
 from ..models.simulated_acquisition import Role, first_and_last
-from .simulator_header import dropped_samples, line_range
+from .simulator_header import WAVEFORM_SAMPLE, dropped_samples, line_range
 from .simulator_protocol import ScanProtocol
 from .simulator_truth import slice_positions
 
@@ -21,8 +21,6 @@ START = 36_000.0
 """When every simulated scan starts: 10:00, in seconds since midnight."""
 NOISE_INTERVAL = 0.01
 """Seconds from one noise readout to the next."""
-WAVEFORM_SAMPLE = 0.0025
-"""Seconds of one waveform sample."""
 WAVEFORM_PIECE = 160
 """Samples of one waveform message: 0.4 s."""
 
