@@ -125,7 +125,7 @@ def _sequence(protocol: ScanProtocol) -> Content:
 
 def _waveforms() -> list[tuple[str, Content]]:
     # the schema's readers insist on userParameters here, which leaves room for what else there is to know
-    rate = [("userParameterDouble", [("name", "sampling_rate_Hz"), ("value", 1 / WAVEFORM_SAMPLE)])]
+    rate: Content = [("userParameterDouble", [("name", "sampling_rate_Hz"), ("value", 1 / WAVEFORM_SAMPLE)])]
     return [
         ("waveformInformation", [("waveformName", name), ("waveformType", kind), ("userParameters", rate)])
         for name, kind in _WAVEFORMS
