@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self
-
-import zmq
 
 from .. import __version__
 from ..engine.curve_keys import CurveClient
@@ -27,17 +26,15 @@ from ..engine.zmq_control import (
     Resumed,
     Status,
     StatusRequest,
-    decode,
     encode_control,
 )
 from ..engine.zmq_flow import Incoming, Outgoing
-from .zmq_wire import ZmqWire
+from .zmq_link import ANSWER_SECONDS, ZmqLink
 
-CONNECT_SECONDS = 10.0
-"""Time for a connection, and for the answer to what opens or resumes a session."""
 RESUME_TRIES = 8
 """Times that a lost connection is made anew before the session is given up."""
-_MISSED = 3
+_MISSED = 3  # heartbeats after which silence is a lost connection
+_YIELD = 8  # messages after which a sender lets others in the loop have their turn
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 2.0  # seconds between tries, doubling
 
 
@@ -47,21 +44,21 @@ class ZmqConnection:
     def __init__(self, endpoint: str, curve: CurveClient | None, limits: Limits, resume_tries: int) -> None:
         self.opened: Opened | None = None
         """What the engine said when the session was opened."""
-        self._endpoint = endpoint
-        self._curve = curve
         self._limits = limits
         self._tries = resume_tries
-        self._wire: ZmqWire | None = None
-        self._answer: asyncio.Future[Control] | None = None
+        self._link = ZmqLink(
+            endpoint, curve, limits, on_message=self._received, on_error=self._fail, on_change=self._link_changed
+        )
+        self._attached = False  # the wire carries the session: it was opened or resumed on it
+        self._lost = asyncio.Event()
         self._changed = asyncio.Event()  # anything that ``send`` or ``receive`` may wait for
         self._incoming = Incoming(limits.queue_bytes)
         self._outgoing = Outgoing(0)
         self._inbox: deque[tuple[Message, int]] = deque()
         self._fault: Fault | None = None
+        self._ended = False  # the engine takes no more data
         self._complete = False  # Close has been received: nothing more will come
         self._failure: EchotrainError | None = None
-        self._lost: str | None = None
-        self._heard = self._told = time.monotonic()
         self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
@@ -94,7 +91,7 @@ class ZmqConnection:
             The endpoint or the keys cannot be used.
         """
         connection = cls(endpoint, curve, limits or Limits(), resume_tries)
-        await connection._connect()
+        await connection._link.connect()
         return connection
 
     @property
@@ -112,7 +109,7 @@ class ZmqConnection:
         ConnectionLost
             It does not answer.
         """
-        answer = await self._ask(
+        answer = await self._link.ask(
             Open(
                 config=config,
                 header=header,
@@ -124,8 +121,6 @@ class ZmqConnection:
         )
         if not isinstance(answer, Opened):
             raise ConnectionLost(f"the engine answered open with {type(answer).__name__}")
-        self.opened = answer
-        self._outgoing = Outgoing(answer.credit)
         self._keeper = asyncio.create_task(self._keep(answer), name="zmq session keeper")
 
     async def send(self, message: Message) -> None:
@@ -147,9 +142,7 @@ class ZmqConnection:
         nbytes, most = sum(map(len, encoded.buffers)), self.opened.limits.get("message_bytes", 0)
         if most and nbytes > most:
             raise LimitExceeded(f"a message of {nbytes} bytes, the engine takes at most {most}; send smaller blocks")
-        while not self._over and (
-            not self._outgoing.may_push or self._outgoing.next() is not None or self._wire is None
-        ):
+        while not self._over and not self._has_room:
             await self._wait()
         if self._over:
             if isinstance(message, Close) and self._failure is None:
@@ -157,7 +150,8 @@ class ZmqConnection:
             raise self._why()
         self._outgoing.push(encoded.frames(self.opened.session, self._outgoing.next_seq))
         self._flush()
-        await asyncio.sleep(0)  # whoever sends without pause still lets the loop read
+        if self._outgoing.next_seq % _YIELD == 0:
+            await asyncio.sleep(0)  # whoever sends without pause still lets the loop read
 
     async def receive(self) -> Message:
         """Return the engine's next message: at the end ``Fault``, if it failed, and ``Close``.
@@ -172,10 +166,8 @@ class ZmqConnection:
         while not self._inbox:
             if self._failure is not None:
                 raise self._failure
-            if self._complete:
-                raise ConnectionLost("the session is over")
-            if self.opened is None:
-                raise ConnectionLost("no session is open")
+            if self._complete or self.opened is None:
+                raise ConnectionLost("the session is over" if self._complete else "no session is open")
             await self._wait()
         message, nbytes = self._inbox.popleft()
         self._incoming.consumed(nbytes)
@@ -185,31 +177,29 @@ class ZmqConnection:
 
     async def cancel(self, reason: str = "cancelled by the client") -> None:
         """Have the engine end the session now; it answers with a ``Fault`` and ``Close``."""
-        if self.opened is not None and self._wire is not None:
-            self._wire.send(encode_control(Cancel(self.opened.session, reason)))
+        if self.opened is not None:
+            self._link.send(encode_control(Cancel(self.opened.session, reason)))
 
     async def close(self) -> None:
-        """Leave; a session that has not ended is given up by the engine too."""
+        """Leave; a session that has not ended is given up by the engine too. Doing it twice is harmless."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        if self._wire is not None:
-            if self.opened is not None and self._failure is None:
-                self._acknowledge()
-                self._wire.send(encode_control(Leave(self.opened.session)))
-            self._wire.close()
-            self._wire = None
+        if self.opened is not None and self._failure is None:
+            self._acknowledge()
+            self._link.send(encode_control(Leave(self.opened.session)))
+        self._link.close()
         self._fail(ConnectionLost("the connection was closed here"))
 
     async def status(self) -> dict[str, Any]:
-        """Ask the engine how it is; only while no session is open.
+        """Ask the engine how it is; not while another question waits for its answer.
 
         Raises
         ------
         ConnectionLost
             It does not answer.
         """
-        answer = await self._ask(StatusRequest())
+        answer = await self._link.ask(StatusRequest())
         if not isinstance(answer, Status):
             raise ConnectionLost(f"the engine answered status with {type(answer).__name__}")
         return dict(answer.status)
@@ -218,11 +208,11 @@ class ZmqConnection:
 
     @property
     def _over(self) -> bool:
-        return self._failure is not None or self._complete or self._fault is not None
+        return self._failure is not None or self._ended or self._fault is not None or self._complete
 
     @property
     def _has_room(self) -> bool:
-        return self._wire is not None and self._outgoing.may_push and self._outgoing.next() is None
+        return self._attached and self._outgoing.may_push and self._outgoing.next() is None
 
     def _why(self) -> ConnectionLost:
         if self._fault is not None:
@@ -237,63 +227,27 @@ class ZmqConnection:
         self._failure = self._failure or error
         self._changed.set()
 
-    # the wire
+    # what comes and goes
 
-    async def _connect(self) -> None:
-        wire = ZmqWire(
-            self._endpoint, curve=self._curve, on_message=self._received, on_writable=self._flush, on_lost=self._lose
-        )
-        try:
-            await wire.connected(CONNECT_SECONDS)
-        except BaseException:
-            wire.close()
-            raise
-        self._lost = None
-        self._wire = wire
-        self._heard = time.monotonic()
-
-    def _lose(self, reason: str) -> None:
-        self._lost = self._lost or reason
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionLost(reason))
-        self._changed.set()
-
-    async def _ask(self, question: Open | Resume | StatusRequest) -> Control:
-        if self._wire is None:
-            raise ConnectionLost(self._lost or "there is no connection")
-        self._answer = asyncio.get_running_loop().create_future()
-        try:
-            self._wire.send(encode_control(question))
-            answer = await asyncio.wait_for(self._answer, CONNECT_SECONDS)
-        except TimeoutError:
-            raise ConnectionLost(f"{self._endpoint}: no answer within {CONNECT_SECONDS:g} s") from None
-        finally:
-            self._answer = None
-        if isinstance(answer, RefusedOpen):
-            raise RemoteError(answer.text, code=answer.code)
-        return answer
-
-    def _received(self, frames: list[zmq.Frame]) -> None:
-        self._heard = time.monotonic()
-        try:
-            envelope, *rest = frames
-            message = decode([envelope.bytes, *(frame.buffer for frame in rest)], self._limits)
-            if isinstance(message, Numbered):
-                self._take(message, sum(map(len, frames)))
-            elif isinstance(message, Ack):
+    def _received(self, message: Control | Numbered, nbytes: int) -> None:
+        """Take a message; answers change the flow here and now, as what follows them builds on it."""
+        match message:
+            case Numbered():
+                self._take(message, nbytes)
+            case Ack():
                 self._outgoing.acknowledged(message.ack, message.credit)
+                self._ended = self._ended or message.ended
                 self._flush()
-                self._changed.set()
-            elif self._answer is not None:
-                if not self._answer.done():
-                    self._answer.set_result(message)
-            elif isinstance(message, RefusedOpen):
+            case Opened():
+                self.opened, self._attached = message, True
+                self._incoming = Incoming(self._limits.queue_bytes, message.limits.get("queue_bytes"))
+                self._outgoing = Outgoing(message.credit)
+            case Resumed():
+                self._outgoing.rewind(message.ack, message.credit)
+                self._attached = True
+                self._flush()
+            case RefusedOpen() if not self._complete:
                 self._fail(ConnectionLost(f"the engine says ({message.code}): {message.text}"))
-        except EchotrainError as error:
-            self._fail(error)
 
     def _take(self, numbered: Numbered, nbytes: int) -> None:
         if not self._incoming.accept(numbered.seq, nbytes):
@@ -308,60 +262,55 @@ class ZmqConnection:
             self._acknowledge()
         self._changed.set()
 
+    def _link_changed(self) -> None:
+        if self._link.lost is not None:
+            self._attached = False
+            self._lost.set()
+        self._flush()
+
     def _flush(self) -> None:
-        while self._wire is not None and (parcel := self._outgoing.next()) is not None:
-            if not self._wire.send(parcel.frames):
-                return
+        while self._attached and (parcel := self._outgoing.next()) is not None and self._link.send(parcel.frames):
             self._outgoing.sent()
-            self._told = time.monotonic()
         self._changed.set()
 
     def _acknowledge(self) -> None:
-        if self._wire is not None and self.opened is not None:
+        if self.opened is not None and self._attached:
             ack, credit = self._incoming.report()
-            if self._wire.send(encode_control(Ack(self.opened.session, ack, credit))):
-                self._told = time.monotonic()
+            self._link.send(encode_control(Ack(self.opened.session, ack, credit)))
 
     # time
 
     async def _keep(self, opened: Opened) -> None:
         """Send heartbeats, notice silence, and resume the session when its connection is lost."""
-        pause = min(1.0, opened.heartbeat / 4)
-        while self._failure is None:
-            if self._wire is None:
-                if self._complete:
-                    return
-                await self._resume(opened)
-                continue
+        while self._failure is None and not self._complete:
             now = time.monotonic()
-            if now - self._heard > _MISSED * opened.heartbeat:
-                self._lose(f"{self._endpoint}: the engine was silent for {now - self._heard:.1f} s")
-            elif now - self._told >= opened.heartbeat:
-                self._acknowledge()
+            if self._link.lost is not None:
+                await self._resume(opened)
+            elif now - self._link.heard > _MISSED * opened.heartbeat:
+                self._link.lose(f"{self._link.endpoint}: the engine was silent for {now - self._link.heard:.1f} s")
             else:
-                await asyncio.sleep(pause)
+                if now - self._link.told >= opened.heartbeat:
+                    self._acknowledge()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._lost.wait(), min(1.0, opened.heartbeat / 4))
 
     async def _resume(self, opened: Opened) -> None:
-        reason = self._lost
-        delay = _FIRST_DELAY
+        reason, delay = self._link.lost, _FIRST_DELAY
+        seconds = min(ANSWER_SECONDS, max(1.0, _MISSED * opened.heartbeat))
         for _ in range(self._tries):
             try:
-                await self._connect()
+                await self._link.connect(seconds)
+                self._lost.clear()
                 ack, credit = self._incoming.report()
-                answer = await self._ask(Resume(opened.session, ack, credit))
-                if not isinstance(answer, Resumed):
-                    self._fail(ConnectionLost(f"the engine answered resume with {type(answer).__name__}"))
-                    return
-                self._outgoing.rewind(answer.ack, answer.credit)
+                await self._link.ask(Resume(opened.session, ack, credit), seconds)
             except ConnectionLost as error:
                 reason = str(error)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LONGEST_DELAY)
-            except EchotrainError as error:
+            except RemoteError as error:
                 self._fail(ConnectionLost(f"the session cannot be resumed: {error}"))
                 return
             else:
-                self._flush()
                 return
         self._fail(ConnectionLost(f"the connection was lost, and {self._tries} tries to resume failed: {reason}"))
 

@@ -217,7 +217,7 @@ def _typed(kind: str, array: NDArray[Any], dtype: Any, ndim: int) -> None:
 
 
 def _agree(kind: str, name: str, written: Any, shape: Any) -> None:
-    if np.any(written != shape):
+    if not (written == shape).all():
         raise ProtocolError(
             f"{kind}: {name} is {np.unique(written).tolist()[:4]} in the header, but {shape} in the array's shape"
         )

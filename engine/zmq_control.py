@@ -68,6 +68,8 @@ class Ack:
     """Number of the last message received; 0 for none."""
     credit: int
     """Bytes that the other side may send in all, counted from the session's start."""
+    ended: bool = False
+    """Engine: it takes no more data; why is among the numbered messages, which may have to wait for credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,8 @@ def _parameters(table: dict[str, Any]) -> Parameters:
 def _decode_control(fields: Fields) -> Control:
     match fields.kind:
         case "ack":
-            return Ack(fields.text("session"), fields.integer("ack"), fields.integer("credit"))
+            session, ack, credit = fields.text("session"), fields.integer("ack"), fields.integer("credit")
+            return Ack(session, ack, credit, fields.boolean("ended"))
         case "resume":
             return Resume(fields.text("session"), fields.integer("ack"), fields.integer("credit"))
         case "resumed":

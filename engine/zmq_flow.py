@@ -16,7 +16,8 @@ from .zmq_envelope import Buffer
 ACK_MESSAGES = 64
 """Received messages after which an acknowledgement is due, however small they were."""
 ACK_SHARE = 8
-"""An acknowledgement is due once this fraction of the window was received or has become free."""
+"""An acknowledgement is due once one part in so many of the window was received or has become free, or of what the
+other side keeps for resending was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,23 @@ class Outgoing:
         ProtocolError
             It claims what was never sent, or says that it lost what it had acknowledged.
         """
-        if ack < self.acked:
-            raise ProtocolError(f"the session resumes after message {ack}, but {self.acked} was acknowledged before")
+        self.check_ack(ack)
         self.acknowledged(ack, credit)
         self._sent = 0
+
+    def check_ack(self, ack: int) -> None:
+        """Refuse a number to resume after that cannot be.
+
+        Raises
+        ------
+        ProtocolError
+            As ``rewind``.
+        """
+        if not self.acked <= ack <= self._highest:
+            raise ProtocolError(
+                f"the session would resume after message {ack}, but {self.acked} was acknowledged before, "
+                f"and {self._highest} is the last one that was sent"
+            )
 
     def drop(self) -> None:
         """Forget what is kept: the session is over."""
@@ -133,10 +147,13 @@ class Incoming:
     ----------
     window
         Bytes that may be on their way or waiting to be used.
+    kept_there
+        Bytes that the other side keeps for resending before it stops; None if only credit stops it.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, kept_there: int | None = None) -> None:
         self.window = window
+        self._ack_bytes = (window if kept_there is None else min(window, kept_there)) // ACK_SHARE
         self.received = 0
         """Number of the last message received."""
         self.granted = window
@@ -175,11 +192,10 @@ class Incoming:
     @property
     def due(self) -> bool:
         """Whether the other side should hear from ``report`` before the next heartbeat."""
-        share = self.window // ACK_SHARE
         return (
             self.received - self._acked >= ACK_MESSAGES
-            or self._bytes - self._acked_bytes >= share
-            or self._consumed + self.window - self.granted >= share
+            or self._bytes - self._acked_bytes > self._ack_bytes
+            or self._consumed + self.window - self.granted > self.window // ACK_SHARE
         )
 
     def report(self) -> tuple[int, int]:

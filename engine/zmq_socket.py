@@ -92,7 +92,11 @@ class LoopSocket:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 break
-            self._on_message(frames)
+            try:
+                self._on_message(frames)
+            except BaseException:
+                self._ask_again()  # the loop reports it; the other messages are still read
+                raise
             left -= sum(map(len, frames))
             count += 1
             if left < 0 or count == _BATCH:

@@ -60,13 +60,20 @@ class ZmqPeer:
         """Whether the client broke the protocol: what it goes on sending is thrown away."""
         self.finished = False
         """Whether the session has ended at the engine; it stays until the client has everything."""
+        self.over_told = False
+        """Whether the client knows that nothing more is taken."""
         self.gone = False
         """Whether the client is given up."""
-        self.heard = self.told = self.progressed = self.detached = self.busy = time.monotonic()
+        self.heard = self.told = self.progressed = self.detached = self.busy = self.ended_at = time.monotonic()
         self._limits = limits
         self._wake = wake
         self._scheduled = False
         self._loop_thread = threading.get_ident()
+
+    @property
+    def over(self) -> bool:
+        """Whether data of the client are not taken any more."""
+        return self.failed or self.finished
 
     # workers
 
@@ -114,6 +121,7 @@ class ZmqPeer:
 
     def ended(self) -> None:
         """Keep the session until the client has acknowledged everything, then forget it."""
+        self.ended_at = time.monotonic()
         self.finished = True
         self._schedule()
 
@@ -125,6 +133,17 @@ class ZmqPeer:
         self._wake(self)
 
     # the loop
+
+    def check_resume(self, ack: int) -> None:
+        """Refuse numbers that cannot be, before anything changes.
+
+        Raises
+        ------
+        ProtocolError
+            The client claims what was never sent, or to have lost what it had acknowledged.
+        """
+        with self.lock:
+            self.outgoing.check_ack(ack)
 
     def scheduled(self) -> None:
         """Say that the loop serves the peer now."""
@@ -153,15 +172,10 @@ class ZmqPeer:
                 self.lock.notify_all()
 
     def resume(self, route: bytes, ack: int, credit: int) -> None:
-        """Go on over another connection.
-
-        Raises
-        ------
-        ProtocolError
-            The client's numbers cannot be.
-        """
+        """Go on over another connection; ``check_resume`` comes first."""
         with self.lock:
             self.outgoing.rewind(ack, credit)
             self.lock.notify_all()
         self.route = route
+        self.over_told = False
         self.heard = self.progressed = time.monotonic()

@@ -1,26 +1,22 @@
 """Echotrain's own protocol over ZeroMQ: one ROUTER for all sessions, served in the asyncio loop.
 
-The loop only moves frames: decoding is a view of each frame, computing is the workers'. What belongs to one session is
-in ``zmq_peer``; numbers and credit are in ``zmq_flow``.
+The loop only moves frames: decoding is a view of each frame, computing is the workers'. Here is who may say what; the
+sessions are in ``zmq_sessions``, one session's end in ``zmq_peer``, numbers and credit in ``zmq_flow``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import structlog
 import zmq
 
-from ... import __version__
 from ..curve_keys import CurveServer
 from ..engine import Engine
-from ..errors import ConfigurationError, ConnectionLost, PeerError, ProtocolError, Refused, SessionTimeout, WrongOrder
+from ..errors import ConfigurationError, PeerError, ProtocolError, WrongOrder
 from ..peer import Frame
-from ..session import State
 from ..zmq_codec import Numbered
 from ..zmq_control import (
     Ack,
@@ -28,27 +24,23 @@ from ..zmq_control import (
     Control,
     Leave,
     Open,
-    Opened,
     RefusedOpen,
     Resume,
-    Resumed,
     Status,
     StatusRequest,
     decode,
-    encode_control,
 )
-from ..zmq_envelope import VERSION, envelope_limit
+from ..zmq_envelope import Buffer, envelope_limit
 from ..zmq_socket import LoopSocket
 from .zmq_curve import check_exposure, protect
 from .zmq_peer import ZmqPeer
+from .zmq_sessions import ZmqSessions
 
 if TYPE_CHECKING:
     from zmq.auth.asyncio import AsyncioAuthenticator
 
 HEARTBEAT = 5.0
 """Seconds; see ``zmq_control.Opened``."""
-MISSED = 3
-"""A connection on which nothing was heard for so many heartbeats is taken for lost."""
 _QUEUED = 64  # messages that libzmq holds per connection and direction; bytes are bounded by credit
 
 
@@ -88,13 +80,9 @@ class ZmqListener:
         self._wanted = endpoint
         self._curve = curve
         self._heartbeat = heartbeat
-        self._peers: dict[str, ZmqPeer] = {}
-        self._routes: dict[bytes, ZmqPeer] = {}
-        self._blocked: set[ZmqPeer] = set()
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._authenticator: AsyncioAuthenticator | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("echotrain")
 
     async def start(self) -> None:
         """Listen.
@@ -123,8 +111,9 @@ class ZmqListener:
             socket.close(0)
             self._end_context()
             raise ConfigurationError(f"{self._wanted} cannot be listened on: {error.strerror}") from None
-        self._socket = LoopSocket(socket, self._receive, self._unblock)
-        self._keeper = asyncio.create_task(self._keep_time(), name="zmq heartbeats")
+        self._sessions = ZmqSessions(self._engine, self._send, self._heartbeat)
+        self._socket = LoopSocket(socket, self._receive, self._sessions.unblock)
+        self._keeper = asyncio.create_task(self._sessions.keep_time(), name="zmq heartbeats")
 
     @property
     def endpoint(self) -> str:
@@ -136,13 +125,12 @@ class ZmqListener:
         if self._keeper is None:
             return
         deadline = time.monotonic() + linger_seconds
-        while time.monotonic() < deadline and any(p.finished and p.route for p in self._peers.values()):
+        while time.monotonic() < deadline and self._sessions.delivering:  # noqa: ASYNC110 rarely, and not for long
             await asyncio.sleep(0.01)
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
         self._keeper = None
-        for peer in list(self._peers.values()):
-            self._lose(peer, "the engine stopped")
+        self._sessions.lose_all("the engine stopped")
         self._socket.close(int(linger_seconds * 1000))
         await asyncio.to_thread(self._end_context)
 
@@ -152,267 +140,83 @@ class ZmqListener:
         if self._context is not None:
             self._context.term()
 
+    def _send(self, frames: list[Buffer]) -> bool:
+        return self._socket.send(frames)
+
     # receiving
 
     def _receive(self, frames: list[zmq.Frame]) -> None:
         route, *rest = frames
-        peer = self._routes.get(route.bytes)
-        nbytes = sum(map(len, rest))
+        peer = self._sessions.on(route.bytes)
         try:
             message = decode([rest[0].bytes, *(f.buffer for f in rest[1:])] if rest else [], self._engine.limits)
             if peer is None:
                 self._from_stranger(route, message)
             else:
-                self._from_peer(peer, message, nbytes)
+                peer.heard = time.monotonic()
+                self._from_peer(peer, message, sum(map(len, rest)))
         except PeerError as error:
             if peer is None:
-                self._control(route.bytes, RefusedOpen(error.code, str(error)))
+                self._sessions.answer(route.bytes, RefusedOpen(error.code, str(error)))
             else:
-                self._fail(peer, error)
+                self._sessions.fail(peer, error)
 
     def _from_stranger(self, route: zmq.Frame, message: Control | Numbered) -> None:
         match message:
             case Open():
-                self._open(route, message)
+                user, address = _property(route, "User-Id"), _property(route, "Peer-Address")
+                self._sessions.open(route.bytes, message, user=user, address=address)
             case Resume():
-                self._resume(route, message)
+                self._sessions.resume(route.bytes, message, user=_property(route, "User-Id"))
             case StatusRequest():
-                self._control(route.bytes, Status(MappingProxyType(self._engine.status())))
-            case Numbered() | Ack() | Cancel() | Leave() if message.session in self._peers:
-                raise WrongOrder("the session is on another connection; resume it to go on over this one")
+                self._sessions.answer(route.bytes, Status(MappingProxyType(self._engine.status())))
             case Leave():
                 return  # what it leaves has gone already
+            case Numbered() | Ack() | Cancel() if message.session in self._sessions:
+                raise WrongOrder("the session is on another connection; resume it to go on over this one")
             case Numbered() | Ack() | Cancel():
                 raise WrongOrder("there is no such session; it has ended, or was silent for too long")
             case _:
                 raise WrongOrder(f"{type(message).__name__} is the engine's to send")
 
     def _from_peer(self, peer: ZmqPeer, message: Control | Numbered, nbytes: int) -> None:
-        peer.heard = time.monotonic()
         match message:
             case Numbered():
-                self._check_session(peer, message.session)
+                _check_session(peer, message.session)
                 self._data(peer, message, nbytes)
             case Ack():
-                self._check_session(peer, message.session)
+                _check_session(peer, message.session)
                 peer.acknowledged(message.ack, message.credit)
-                self._serve(peer)
+                self._sessions.serve(peer)
             case Cancel():
-                self._check_session(peer, message.session)
-                self._loop.run_in_executor(None, peer.runner.cancel, message.text or "cancelled by the client")
+                _check_session(peer, message.session)
+                reason = message.text or "cancelled by the client"
+                self._loop.run_in_executor(None, peer.runner.cancel, reason)  # it may wait for the client
             case Leave():
-                self._check_session(peer, message.session)
-                self._lose(peer, "the client left before the session ended")
-            case StatusRequest():
-                assert peer.route is not None
-                self._control(peer.route, Status(MappingProxyType(self._engine.status())))
-            case Resume():
-                self._check_session(peer, message.session)
-                self._attach(peer, peer.route or b"", message)
+                _check_session(peer, message.session)
+                self._sessions.lose(peer, "the client left before the session ended")
+            case StatusRequest() if peer.route is not None:
+                self._sessions.answer(peer.route, Status(MappingProxyType(self._engine.status())))
+            case Resume() if peer.route is not None:
+                _check_session(peer, message.session)
+                self._sessions.resume(peer.route, message, user=peer.user)
             case _:
-                raise WrongOrder(f"{type(message).__name__.lower()} may not come while a session is open")
-
-    def _check_session(self, peer: ZmqPeer, session: str) -> None:
-        if session != peer.token:
-            raise ProtocolError("the message names another session than the one on this connection")
+                raise WrongOrder(f"{type(message).__name__} may not come while a session is open")
 
     def _data(self, peer: ZmqPeer, message: Numbered, nbytes: int) -> None:
         with peer.lock:
             new = peer.incoming.accept(message.seq, nbytes)
-            thrown_away = peer.failed or peer.finished
-            if new and thrown_away:
-                peer.incoming.consumed(nbytes)
-        if new and not thrown_away:
+            due = peer.incoming.due
+        if new and not peer.over:  # the client has been told, or is about to be
             peer.busy = peer.heard
             peer.runner.put(Frame(message.message, None, nbytes))
-        if peer.incoming.due:
-            self._serve(peer)
+        if due:
+            self._sessions.serve(peer)
 
-    # sessions
 
-    def _open(self, route: zmq.Frame, message: Open) -> None:
-        name = route.bytes
-        if not name.startswith(b"\0"):  # a name that the client chose could be taken over by another client
-            raise ProtocolError("the client set ZMQ_ROUTING_ID; leave it to the engine")
-        limits = self._engine.limits
-        peer = ZmqPeer(
-            token=secrets.token_urlsafe(24),
-            route=name,
-            user=_property(route, "User-Id"),
-            limits=limits,
-            credit=message.credit,
-            resumable=message.resumable,
-            wake=self._wake,
-        )
-        remote = f"{_property(route, 'Peer-Address')} {message.client[:80]}".strip()
-        try:
-            peer.runner = self._engine.open(peer, transport="zmq", remote=remote)
-        except Refused as error:
-            self._control(name, RefusedOpen(error.code, str(error)))
-            return
-        self._peers[peer.token] = self._routes[name] = peer
-        told = self._control(
-            name,
-            Opened(
-                session=peer.token,
-                id=peer.runner.session_id,
-                version=VERSION,
-                credit=peer.incoming.granted,
-                heartbeat=self._heartbeat,
-                resume_seconds=limits.resume_seconds if message.resumable else 0.0,
-                limits=MappingProxyType(
-                    {
-                        "message_bytes": limits.message_bytes,
-                        "text_bytes": limits.text_bytes,
-                        "header_bytes": limits.header_bytes,
-                        "session_bytes": limits.session_bytes,
-                    }
-                ),
-                engine=f"echotrain {__version__}",
-            ),
-        )
-        if not told:
-            self._lose(peer, "the client does not read")
-            return
-        header_bytes = len(message.header.xml)
-        peer.incoming.consumed(-header_bytes)  # it takes memory, but no credit was asked for it
-        peer.runner.put(Frame(message.config, None, 0))
-        peer.runner.put(Frame(message.header, None, header_bytes))
-        if message.parameters is not None:
-            peer.runner.put(Frame(message.parameters, None, 0))
-        peer.runner.begin()
-
-    def _resume(self, route: zmq.Frame, message: Resume) -> None:
-        peer = self._peers.get(message.session)
-        if peer is None or peer.user != _property(route, "User-Id"):
-            raise WrongOrder("there is no such session to resume; it has ended, or was silent for too long")
-        self._detach(peer)
-        if peer.token in self._peers:  # one that is not resumable has just been given up
-            self._attach(peer, route.bytes, message)
-
-    def _attach(self, peer: ZmqPeer, route: bytes, message: Resume) -> None:
-        try:
-            peer.resume(route, message.ack, message.credit)
-        except ProtocolError as error:
-            self._control(route, RefusedOpen(error.code, str(error)))
-            return
-        self._routes[route] = peer
-        with peer.lock:
-            ack, credit = peer.incoming.report()
-        self._control(route, Resumed(peer.token, ack, credit))
-        self._log.info("session resumed", session=peer.runner.session_id, received=ack)
-        self._serve(peer)
-
-    def _detach(self, peer: ZmqPeer) -> None:
-        """Take the connection for lost."""
-        if peer.route is None:
-            return
-        self._routes.pop(peer.route, None)
-        self._blocked.discard(peer)
-        peer.route = None
-        peer.detached = time.monotonic()
-        if not peer.resumable:
-            self._lose(peer, "the connection to the client was lost")
-
-    def _lose(self, peer: ZmqPeer, why: str) -> None:
-        """Give the client up."""
-        if not peer.finished:
-            peer.runner.lost(ConnectionLost(why))
-        self._forget(peer)
-
-    def _forget(self, peer: ZmqPeer) -> None:
-        self._peers.pop(peer.token, None)
-        if peer.route is not None:
-            self._routes.pop(peer.route, None)
-        self._blocked.discard(peer)
-        peer.give_up()
-
-    def _fail(self, peer: ZmqPeer, error: PeerError) -> None:
-        """End a session for what its client did; the client learns it after everything that came before."""
-        if not peer.failed and not peer.finished:
-            peer.failed = True
-            peer.runner.lost(error)
-
-    # sending
-
-    def _wake(self, peer: ZmqPeer) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._serve, peer)
-        except RuntimeError:  # the loop has closed, and nobody can be served any more
-            peer.give_up()
-
-    def _serve(self, peer: ZmqPeer) -> None:
-        """Send what may be sent."""
-        peer.scheduled()
-        while peer.route is not None and peer not in self._blocked:
-            with peer.lock:
-                parcel = peer.outgoing.next()
-                if parcel is None:
-                    break
-                if not self._send(peer, parcel.frames):
-                    return
-                peer.outgoing.sent()
-        if peer.route is not None and peer.incoming.due:
-            self._acknowledge(peer)
-        if peer.finished and peer.outgoing.empty:
-            self._forget(peer)
-
-    def _acknowledge(self, peer: ZmqPeer) -> None:
-        if peer.route is not None and peer not in self._blocked:
-            with peer.lock:
-                ack, credit = peer.incoming.report()
-            self._send(peer, encode_control(Ack(peer.token, ack, credit)))
-
-    def _send(self, peer: ZmqPeer, frames: list[bytes | memoryview]) -> bool:
-        assert peer.route is not None
-        try:
-            if self._socket.send([peer.route, *frames]):
-                peer.told = time.monotonic()
-                return True
-        except zmq.ZMQError as error:
-            self._log.info("connection lost", session=peer.runner.session_id, error=error.strerror)
-            self._detach(peer)
-            return False
-        self._blocked.add(peer)
-        return False
-
-    def _unblock(self) -> None:
-        peers, self._blocked = self._blocked, set()
-        for peer in peers:
-            self._serve(peer)
-
-    def _control(self, route: bytes, control: Control) -> bool:
-        """Send to a connection; one that does not read its few answers, or has gone, gets none."""
-        try:
-            return self._socket.send([route, *encode_control(control)])
-        except zmq.ZMQError:
-            return False
-
-    # time
-
-    async def _keep_time(self) -> None:
-        while True:
-            await asyncio.sleep(min(1.0, self._heartbeat / 4))
-            now = time.monotonic()
-            self._unblock()
-            for peer in list(self._peers.values()):
-                self._check_time(peer, now)
-
-    def _check_time(self, peer: ZmqPeer, now: float) -> None:
-        limits = self._engine.limits
-        if peer.route is None:
-            if now - peer.detached > limits.resume_seconds:
-                self._lose(peer, f"the client was silent for {now - peer.heard:.0f} s and did not come back")
-        elif now - peer.heard > MISSED * self._heartbeat:
-            self._log.info("client silent", session=peer.runner.session_id, seconds=round(now - peer.heard, 1))
-            self._detach(peer)
-        elif peer.finished and now - max(peer.progressed, peer.told) > limits.send_seconds:
-            self._forget(peer)
-        else:
-            if peer.runner.state is State.STREAMING and now - peer.busy > limits.idle_seconds:
-                self._fail(peer, SessionTimeout(f"no data came for {limits.idle_seconds:g} s"))
-            if now - peer.told >= self._heartbeat:
-                self._acknowledge(peer)
+def _check_session(peer: ZmqPeer, session: str) -> None:
+    if session != peer.token:
+        raise ProtocolError("the message names another session than the one on this connection")
 
 
 def _property(frame: zmq.Frame, name: str) -> str:
