@@ -57,7 +57,7 @@ def protect(socket: zmq.Socket[bytes], curve: CurveServer) -> AsyncioAuthenticat
     """
     authenticator = AsyncioAuthenticator(socket.context)
     authenticator.start()
-    authenticator.configure_curve_callback("*", credentials_provider=_Allowed(curve))
+    authenticator.configure_curve_callback("echotrain", credentials_provider=_Allowed(curve))
     socket.zap_domain = b"echotrain"
     socket.curve_publickey = curve.keys.public.encode()
     socket.curve_secretkey = curve.keys.secret.encode()
