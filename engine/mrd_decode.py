@@ -33,6 +33,7 @@ class MrdDecoder:
         self._limits = limits
         self._have = 0  # bytes of the unfinished message
         self._kind = ""
+        self._run = 1  # readouts of the last block
         self.position = 0
         """Bytes of the stream that were consumed."""
         self.consumed = 0
@@ -78,7 +79,8 @@ class MrdDecoder:
                 return
             start = self.consumed
             if self._kind == MessageId.ACQUISITION.name:
-                size *= equal_readouts(buffer[start:], size)
+                self._run = equal_readouts(buffer[start:], size, self._run)
+                size *= self._run
             raw = buffer[start : start + size]
             message = KINDS[raw[0] | raw[1] << 8].read(raw)
             self.consumed += size
@@ -115,7 +117,7 @@ class MrdDecoder:
         return kind.fixed if len(head) < kind.fixed else kind.measure(head, self._limits)
 
 
-def equal_readouts(buffer: memoryview, size: int) -> int:
+def equal_readouts(buffer: memoryview, size: int, expected: int = 1) -> int:
     """Count the complete ACQUISITION messages at the start of a buffer that have the first one's shape.
 
     Parameters
@@ -124,11 +126,13 @@ def equal_readouts(buffer: memoryview, size: int) -> int:
         Begins with one complete ACQUISITION message.
     size
         Length of that message in bytes.
+    expected
+        How many there may be; the last run's count is a good guess.
     """
     most, count = len(buffer) // size, 1
     while count < most:
-        # Looking only some times as far as the run has proved to go keeps alternating shapes from costing the square.
-        ahead = min(most, 8 * count) - count
+        # Looking only so far ahead as runs have proved to go keeps ever-changing shapes from costing the square.
+        ahead = min(most, max(8 * count, expected)) - count
         start = count * size
         same = np.ndarray((ahead,), "<u2", buffer, start, (size,)) == MessageId.ACQUISITION
         for offset in SHAPE_OFFSETS:
