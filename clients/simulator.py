@@ -56,7 +56,12 @@ class SimulatedScan:
     @property
     def duration_s(self) -> float:
         """Seconds that a scanner would take."""
-        return scan_start(self.protocol) + float(self.order["time"][-1]) + self.protocol.tr_ms / 1000
+        return scan_start(self.protocol) + len(self.order) * self.readout_ms / 1000
+
+    @property
+    def readout_ms(self) -> float:
+        """Mean time from one line to the next, for ``paced``: excitations share out the repetition time."""
+        return self.protocol.excitation_ms / self.protocol.contrasts
 
     def scan(self) -> Scan:
         """Return it as what ``read_scan`` gives, for whatever takes a scan."""

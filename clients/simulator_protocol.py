@@ -101,7 +101,7 @@ class ScanProtocol(BaseModel):
     """Times that the whole scan is repeated."""
     contrasts: int = Field(1, ge=1, le=64)
     """Echoes of each excitation."""
-    echo_spacing_ms: Positive = 20.0
+    echo_spacing_ms: Positive = 2.0
     """From one contrast to the next."""
     slice_order: Literal["interleaved", "ascending", "descending"] = "interleaved"
     """In which order slices are excited: 0, 2, 4 ... 1, 3, 5 ..., or one after another."""
@@ -140,6 +140,11 @@ class ScanProtocol(BaseModel):
             raise ValueError("acceleration_z and caipi_shift need trajectory='3d'")
         if self.noise_std is not None and "snr" in self.model_fields_set and self.snr is not None:
             raise ValueError("give snr or noise_std, not both")
+        if (self.contrasts - 1) * self.echo_spacing_ms >= self.excitation_ms:
+            raise ValueError(
+                f"{self.contrasts} echoes {self.echo_spacing_ms} ms apart do not fit into the {self.excitation_ms} ms from "
+                "one excitation to the next; raise tr_ms or lower echo_spacing_ms"
+            )
         if self.matrix[0] * self.oversampling > 65535:
             raise ValueError("matrix x oversampling is longer than the 65535 samples that a readout can have")
         return self
@@ -153,6 +158,12 @@ class ScanProtocol(BaseModel):
     def dwell_us(self) -> float:
         """Time of one sample of an imaging readout."""
         return 1e6 / (self.bandwidth_hz * self.matrix[0] * self.oversampling)
+
+    @property
+    def excitation_ms(self) -> float:
+        """From one excitation to the next, of whatever slice."""
+        in_turn = self.slice_loop == "every_tr" and self.trajectory == "2d"
+        return self.tr_ms / (self.slices if in_turn else 1)
 
     @property
     def slice_distance_mm(self) -> float:

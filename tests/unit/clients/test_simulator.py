@@ -64,7 +64,7 @@ def reconstructed(scan):
     [
         {},
         {"matrix": (33, 25), "oversampling": 3, "slices": 2},
-        {"oversampling": 1, "contrasts": 2, "averages": 2, "repetitions": 2, "slice_loop": "every_tr"},
+        {"oversampling": 1, "contrasts": 2, "averages": 2, "repetitions": 2, "slice_loop": "every_tr", "tr_ms": 40},
         {"trajectory": "3d", "slices": 6, "contrasts": 2},
         {"trajectory": "3d", "slices": 5, "phantom": "shepp_logan"},
         {"phantom": "shepp_logan", "slice_order": "descending"},
@@ -210,7 +210,7 @@ def test_partial_fourier_and_an_asymmetric_echo_leave_out_early_lines_and_sample
 
 @pytest.mark.parametrize("loop", ["sequential", "every_tr"])
 def test_flags_mark_first_and_last_of_slices_repetitions_and_the_measurement(loop):
-    scan = scanned(acceleration=1, repetitions=2, averages=2, contrasts=2, slice_loop=loop)
+    scan = scanned(acceleration=1, repetitions=2, averages=2, contrasts=2, slice_loop=loop, tr_ms=40)
     headers, _ = acquired(scan)
     for flag, groups in (
         (F.LAST_IN_SLICE, 12),
@@ -247,6 +247,12 @@ def test_counters_and_time_stamps_follow_the_repetition_time():
     np.testing.assert_array_equal(np.diff(stamps), 20)
     assert scan.duration_s == pytest.approx(0.04 + 48 * 0.05)
     assert sum(b.samples.nbytes for b in blocks) == scan.nbytes
+
+
+@pytest.mark.parametrize("loop", ["sequential", "every_tr"])
+def test_the_pace_of_readouts_fills_the_scans_duration(loop):
+    scan = scanned(contrasts=2, tr_ms=40, slice_loop=loop, noise_readouts=0)
+    assert scan.readout_ms * scan.readouts == pytest.approx(1000 * scan.duration_s, rel=0.02)
 
 
 def test_waveforms_come_when_they_have_been_recorded():
@@ -304,6 +310,7 @@ def test_the_truth_is_saved_with_its_axes_and_protocol(tmp_path):
         ({"acceleration_z": 2}, "need trajectory='3d'"),
         ({"exact_kspace": True}, "exact_kspace needs"),
         ({"snr": 3, "noise_std": 1}, "not both"),
+        ({"contrasts": 3, "tr_ms": 4}, "3 echoes 2.0 ms apart do not fit into the 4.0 ms"),
         ({"matrix": (2048, 64), "oversampling": 8, "partial_fourier": 0.5}, "partial_fourier: .*greater than 0.5"),
     ],
 )
