@@ -142,8 +142,8 @@ class ScanProtocol(BaseModel):
             raise ValueError("give snr or noise_std, not both")
         if (self.contrasts - 1) * self.echo_spacing_ms >= self.excitation_ms:
             raise ValueError(
-                f"{self.contrasts} echoes {self.echo_spacing_ms} ms apart do not fit into the {self.excitation_ms} ms from "
-                "one excitation to the next; raise tr_ms or lower echo_spacing_ms"
+                f"{self.contrasts} echoes {self.echo_spacing_ms} ms apart do not fit into the {self.excitation_ms} ms "
+                "from one excitation to the next; raise tr_ms or lower echo_spacing_ms"
             )
         if self.matrix[0] * self.oversampling > 65535:
             raise ValueError("matrix x oversampling is longer than the 65535 samples that a readout can have")
