@@ -35,7 +35,7 @@ from echotrain.engine.messages import (
 from echotrain.engine.mrd_codec import encode_bytes
 from echotrain.engine.mrd_fault import read_fault
 from echotrain.engine.session import State, fault
-from echotrain.engine.transports import mrd_tcp
+from echotrain.engine.transports import mrd_peer
 from echotrain.engine.transports.mrd_tcp import MrdListener
 
 CLOSE = struct.pack("<H", 4)
@@ -215,6 +215,13 @@ async def test_what_cannot_be_read_ends_the_session_with_the_reason(listen, buil
     assert len(listener.engine.runners[0].messages) == 2
 
 
+async def test_a_probe_that_sends_nothing_is_no_failure(listen):
+    listener = await listen()
+    assert await talk(listener, b"", shut=True) == CLOSE
+    (runner,) = listener.engine.runners
+    assert (runner.messages, runner.errors) == ([Close()], [])
+
+
 @pytest.mark.parametrize("cut", [1, 2, 500, 1026])
 async def test_a_stream_that_ends_early_is_reported_as_truncated(listen, build, cut):
     listener = await listen()
@@ -351,10 +358,11 @@ async def test_a_client_that_reads_slowly_gets_everything_in_order(listen, build
         assert got == b"".join(encode_bytes(message) for message in arrays) + CLOSE
 
 
-async def test_a_sender_learns_that_the_client_has_gone(listen):
+async def test_a_sender_learns_that_the_client_has_gone(listen, build):
     listener = await listen()
     async with visit(listener) as (_, writer):
-        await until(lambda: listener.engine.runners)
+        writer.write(start_of_session(build))
+        await until(lambda: listener.engine.runners and len(listener.engine.runners[0].messages) == 2)
         writer.transport.abort()
         await until(lambda: listener.engine.runners[0].errors)
         with pytest.raises(ConnectionLost, match="disconnected"):
@@ -362,7 +370,7 @@ async def test_a_sender_learns_that_the_client_has_gone(listen):
 
 
 async def test_a_client_that_does_not_close_is_cut_off_after_a_while(listen, monkeypatch):
-    monkeypatch.setattr(mrd_tcp, "LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(mrd_peer, "LINGER_SECONDS", 0.2)
     listener = await listen(send_seconds=0.4)
     with socket.create_connection(listener.address) as sock:
         sock.sendall(CLOSE)
