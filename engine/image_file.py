@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError
+from .errors import ConfigurationError, DataError
 from .image_meta import parse_meta, serialize_meta
 from .messages import Image
 from .mrd_layout import DATA_TYPE_CODES, DATA_TYPES, IMAGE_DTYPE
@@ -31,17 +31,20 @@ class ImageFile:
 
     Raises
     ------
-    FileExistsError
-        The file is there and may not be replaced.
-    OSError
-        It cannot be made.
+    ConfigurationError
+        The file is there and may not be replaced, or it cannot be made.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         import h5py  # HDF5 is loaded only where a file is read or written
 
         self.path = path
-        self._file = h5py.File(path, "w" if overwrite else "x")
+        try:
+            self._file = h5py.File(path, "w" if overwrite else "x")
+        except FileExistsError:
+            raise ConfigurationError(f"{path} is there already; images are not written over it unless asked") from None
+        except OSError as error:
+            raise ConfigurationError(f"images cannot be written to {path}: {error}") from error
         self._series: dict[str, Any] = {}
 
     def append(self, image: Image) -> None:

@@ -24,6 +24,7 @@ from ._sampling import Sampling
 F = AcquisitionFlag
 _CALIBRATION = F.IS_PARALLEL_CALIBRATION.bit
 _BOTH = F.IS_PARALLEL_CALIBRATION_AND_IMAGING.bit
+_CALIBRATING = np.uint64(_CALIBRATION | _BOTH)
 _KEY = ("repetition", "set", "phase", "contrast", "slice", "average", "segment")
 _CARTESIAN = ("cartesian", "epi")
 
@@ -114,6 +115,8 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
                     ended.append((int(chosen[begun - 1]), key, list(self._emit(key))))
         for _, _, messages in sorted(ended, key=lambda e: e[:2]):
             yield from messages
+        calibrating = headers["idx"]["slice"][(headers["flags"] & _CALIBRATING) != 0]
+        self._calibrated.update((space, int(number)) for number in np.unique(calibrating))
 
     def _place(
         self,
@@ -128,12 +131,10 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         chosen = chosen[begun:]
         buffer = self._buffer(key, grid)
         flags, where = headers["flags"][chosen], places[chosen]
-        calibration = (flags & np.uint64(_CALIBRATION | _BOTH)) != 0
+        calibration = (flags & _CALIBRATING) != 0
         imaging = (flags & np.uint64(_CALIBRATION)) == 0
-        if calibration.any():
-            self._calibrated.add((key.encoding_space, key.slice))
         count = buffer.until_complete(where, ranks_of(np.where(imaging, where, -1)), imaging)
-        if not self._ends_by_count(key):
+        if count is not None and not self._ends_by_count(key, int(chosen[count - 1]), headers):
             count = None
         now = chosen[:count]
         whole = len(now) == len(headers)
@@ -174,9 +175,13 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
             and any(getattr(other, name) != getattr(key, name) for name in self.sequential)
         )
 
-    def _ends_by_count(self, key: Key) -> bool:
-        space = key.encoding_space
-        return not self._sampling[space].calibration_expected or (space, key.slice) in self._calibrated
+    def _ends_by_count(self, key: Key, last: int, headers: NDArray[np.void]) -> bool:
+        """Whether calibration lines that are promised have begun by the readout that completes the image."""
+        if not self._sampling[key.encoding_space].calibration_expected:
+            return True
+        until = headers[: last + 1]
+        now = ((until["flags"] & _CALIBRATING) != 0) & (until["idx"]["slice"] == key.slice)
+        return (key.encoding_space, key.slice) in self._calibrated or bool(now.any())
 
     def _buffer(self, key: Key, grid: OnGrid) -> KSpaceBuffer:
         if key in self._open:

@@ -99,6 +99,8 @@ class NoiseAdjust(Gadget[Readouts, Readouts | Text]):
 
     def receive(self, message: Readouts) -> Iterable[Readouts | Text]:
         """Gather noise readouts, whiten the others."""
+        if len(message) == 0:
+            return
         is_noise = (message.headers["flags"] & _NOISE) != 0
         if not is_noise.any():
             yield from self._imaging(message)

@@ -76,12 +76,13 @@ def noise_scale(*, dwell_us: float, noise_dwell_us: float, relative_bandwidth: f
     Parameters
     ----------
     dwell_us, noise_dwell_us
-        Dwell times of the imaging and of the noise readouts in microseconds; the ratio is taken as 1 where either is 0
-        (not given).
+        Dwell times of the imaging and of the noise readouts in microseconds; the ratio is taken as 1 where either is no
+        positive finite number (not given).
     relative_bandwidth
         Noise bandwidth of the receiver relative to 1 / dwell time.
     """
-    ratio = dwell_us / noise_dwell_us if dwell_us > 0 and noise_dwell_us > 0 else 1.0
+    given = 0 < dwell_us < math.inf and 0 < noise_dwell_us < math.inf
+    ratio = dwell_us / noise_dwell_us if given else 1.0
     return math.sqrt(2.0 * ratio * relative_bandwidth)
 
 
