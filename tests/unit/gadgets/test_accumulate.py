@@ -339,3 +339,37 @@ def test_finished_k_space_is_let_go(scans):
     for repetition in range(20):
         assert len(kspaces(gadget.receive(scan.all_lines(repetition=repetition)))) == 1
         assert gadget._open == {}
+
+
+readout = st.tuples(
+    st.integers(0, 7),  # line
+    st.integers(0, 1),  # slice
+    st.sampled_from([0, 0, 0, 1]),  # repetition
+    st.sampled_from([0, 0, 1]),  # contrast
+    st.integers(0, 2),  # average
+    st.sampled_from([0] * 12 + [1 << 7, 1 << 13, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 24]),  # flags
+    st.sampled_from([0, 0, 0, 1]),  # discard_pre
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    stream=st.lists(readout, min_size=2, max_size=40),
+    edges=st.lists(st.integers(1, 39), max_size=12),
+    averages=st.integers(1, 2),
+    mode=st.sampled_from([None, "separate"]),
+    acceleration=st.integers(1, 3),
+)
+def test_nor_in_a_stream_without_any_order(scans, stream, edges, averages, mode, acceleration):
+    limits = {"average": scans.Limit(0, averages - 1, 0)}
+    scan = scans.Scan(**PLAIN, coils=1, acceleration=(acceleration, 1), calibration_mode=mode, limits=limits)
+    names = ("slice", "repetition", "contrast", "average", "flags", "discard_pre")
+    columns = dict(zip(names, list(zip(*stream, strict=True))[1:], strict=True))
+    block = scan.readouts([line for line, *_ in stream], **columns)
+    whole = scans.run(scan, Accumulate(), block)
+    placed = sum(k.readouts for k in kspaces(whole))
+    parts = scans.run(scan, Accumulate(), *scans.cut(block, [e for e in edges if e < len(block)]))
+    assert fingerprint(parts) == fingerprint(whole)
+    unplaced = sum(bool(flags & (1 << 22)) for *_, flags, _ in stream)
+    lost = sum(int(t.split(" has ")[1].split()[0]) for t in texts(whole) if "no imaging line" in t)
+    assert placed + unplaced + lost == len(stream), "every readout is in an image or accounted for"
