@@ -203,4 +203,5 @@ def field_docs(cls: type) -> dict[str, str]:
                 and isinstance(following.value.value, str)
             ):
                 docs[statement.target.id] = inspect.cleandoc(following.value.value)
-    return docs
+    names = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(docs)
+    return {name: text for name, text in docs.items() if name in names}
