@@ -93,6 +93,11 @@ class Counts:
     faults: list[str] = field(default_factory=list)
 
 
+UNWRITTEN_BYTES = 8 * 1024 * 1024
+"""Received bytes that may wait to be recorded: no more is lost by a crash, and so much is still in the processor's
+cache when it is written."""
+
+
 class Host(Protocol):
     """What the runner needs of its engine."""
 
@@ -141,6 +146,7 @@ class Runner:
         self._session = Session()
         self._lock = threading.RLock()  # guards the session's transitions, which two workers may cause
         self._waiting = 0
+        self._unwritten = 0  # of the waiting bytes, those that are yet to be recorded
         self._waiting_lock = threading.Lock()
         self._segments: list[_Segment] = []
         self._cancelled = threading.Event()
@@ -161,7 +167,7 @@ class Runner:
     @property
     def full(self) -> bool:
         """Whether the transport should stop reading until ``Peer.consumed``."""
-        return self._waiting >= self._host.limits.queue_bytes
+        return self._waiting >= self._host.limits.queue_bytes or self._unwritten >= UNWRITTEN_BYTES
 
     @property
     def waiting_bytes(self) -> int:
@@ -178,6 +184,8 @@ class Runner:
         self._count(frame)
         with self._waiting_lock:
             self._waiting += frame.nbytes
+            if self._disk is not None:
+                self._unwritten += frame.nbytes
         self._enqueue(_Arrived(frame, time.monotonic()))
 
     def begin(self) -> None:
@@ -197,6 +205,8 @@ class Runner:
             (self._inbox if self._disk is None else self._disk).put(item)
         except Refused as error:
             if isinstance(item, _Arrived):
+                if self._disk is not None:
+                    self._written(item.frame)
                 self._release(item.frame)
             self._fail(error)
 
@@ -214,12 +224,14 @@ class Runner:
                 try:
                     offset, nbytes = self.recorder.append(frame)
                 except EchotrainError as error:
+                    self._written(frame)
                     self._release(frame)
                     if not self._ended:
                         self._fail(error)
                     return
+                self._written(frame)
                 room = self._host.limits.queue_bytes // 2
-                if self._waiting > room and self.recorder.is_open and len(self._inbox):
+                if self._waiting - self._unwritten > room and self.recorder.is_open and len(self._inbox):
                     on_disk = _OnDisk(offset, nbytes, at)
                     if not self._inbox.replace_last(lambda last: _joined(last, on_disk)):
                         self._inbox.put(on_disk)
@@ -230,6 +242,13 @@ class Runner:
                 self._close_recording(outcome)
             case _:
                 self._inbox.put(item)
+
+    def _written(self, frame: Frame) -> None:
+        with self._waiting_lock:
+            held_up = self._unwritten >= UNWRITTEN_BYTES
+            self._unwritten -= frame.nbytes
+        if held_up:
+            self._peer.consumed(0)  # nothing has left the queue, but reading may go on
 
     # session worker
 

@@ -9,6 +9,7 @@ import pytest
 
 from echotrain.clients.async_client import AsyncClient
 from echotrain.clients.memory_connection import MemoryConnection
+from echotrain.engine import runner
 from echotrain.engine.chain_config import ChainLibrary
 from echotrain.engine.engine import Engine
 from echotrain.engine.errors import DataError, Refused, RemoteError
@@ -16,6 +17,7 @@ from echotrain.engine.gadget import Context, Gadget
 from echotrain.engine.limits import Limits
 from echotrain.engine.messages import Array, ConfigName, Header, Message, Readouts, Text
 from echotrain.engine.mrd_layout import ACQUISITION_DTYPE
+from echotrain.engine.recorder import Recorder
 from echotrain.engine.recordings import list_recordings, look_through
 from echotrain.engine.registry import Registry
 
@@ -258,6 +260,33 @@ async def test_with_recording_the_disk_takes_what_memory_cannot(make_engine, tmp
     assert recording.about["outcome"] == "completed"
     contents = look_through(recording.path)
     assert (contents.readouts, contents.closed, contents.cut_bytes) == (2000, True, 0)
+
+
+async def test_a_slow_disk_holds_the_client_back_before_much_is_unwritten(make_engine, tmp_path, monkeypatch):
+    gate, append = threading.Event(), Recorder.append
+
+    def slow(recorder, frame):
+        assert gate.wait(20)
+        return append(recorder, frame)
+
+    monkeypatch.setattr(Recorder, "append", slow)
+    monkeypatch.setattr(runner, "UNWRITTEN_BYTES", 50_000)
+    engine = make_engine(recordings=tmp_path / "rec")
+    session = await AsyncClient(engine=engine).session(HEADER, "count")
+    async with session:
+
+        async def flood():
+            for i in range(100):
+                await session.send(readouts(10, first=10 * i))  # 4 kB a block
+            await session.finish()
+
+        task = asyncio.create_task(flood())
+        await asyncio.sleep(0.3)
+        assert 40_000 < engine.status()["sessions"][0]["waiting_bytes"] < 60_000
+        gate.set()
+        received = [m async for m in session]
+        await task
+    assert received[0].data.tolist() == list(range(1000))
 
 
 async def test_what_had_arrived_before_a_failure_is_recorded(make_engine, tmp_path):
