@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from contextlib import suppress
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from .. import __version__
 from ..engine.curve_keys import CurveClient
 from ..engine.errors import ConnectionLost, EchotrainError, LimitExceeded, RemoteError
 from ..engine.limits import Limits
-from ..engine.messages import Close, ConfigName, ConfigText, Fault, Header, Message, Parameters
+from ..engine.messages import Close, ConfigName, ConfigText, Header, Message, Parameters
 from ..engine.zmq_codec import Numbered, encode
 from ..engine.zmq_control import (
     Ack,
@@ -21,15 +20,13 @@ from ..engine.zmq_control import (
     Leave,
     Open,
     Opened,
-    RefusedOpen,
     Resume,
-    Resumed,
     Status,
     StatusRequest,
     encode_control,
 )
-from ..engine.zmq_flow import Incoming, Outgoing
 from .zmq_link import ANSWER_SECONDS, ZmqLink
+from .zmq_stream import ZmqStream
 
 RESUME_TRIES = 8
 """Times that a lost connection is made anew before the session is given up."""
@@ -42,23 +39,13 @@ class ZmqConnection:
     """A ``Connection`` over ZeroMQ. Make it with ``connect``."""
 
     def __init__(self, endpoint: str, curve: CurveClient | None, limits: Limits, resume_tries: int) -> None:
-        self.opened: Opened | None = None
-        """What the engine said when the session was opened."""
-        self._limits = limits
         self._tries = resume_tries
+        self._stream = ZmqStream(limits)
         self._link = ZmqLink(
             endpoint, curve, limits, on_message=self._received, on_error=self._fail, on_change=self._link_changed
         )
-        self._attached = False  # the wire carries the session: it was opened or resumed on it
-        self._lost = asyncio.Event()
         self._changed = asyncio.Event()  # anything that ``send`` or ``receive`` may wait for
-        self._incoming = Incoming(limits.queue_bytes)
-        self._outgoing = Outgoing(0)
-        self._inbox: deque[tuple[Message, int]] = deque()
-        self._fault: Fault | None = None
-        self._ended = False  # the engine takes no more data
-        self._complete = False  # Close has been received: nothing more will come
-        self._failure: EchotrainError | None = None
+        self._lost = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
@@ -95,6 +82,11 @@ class ZmqConnection:
         return connection
 
     @property
+    def opened(self) -> Opened | None:
+        """What the engine said when the session was opened; None before."""
+        return self._stream.opened
+
+    @property
     def session_id(self) -> str:
         """The session's id in the engine's log and recordings; "" before it is open."""
         return "" if self.opened is None else self.opened.id
@@ -116,7 +108,7 @@ class ZmqConnection:
                 parameters=parameters,
                 client=f"echotrain {__version__}",
                 resumable=self._tries > 0,
-                credit=self._incoming.granted,
+                credit=self._stream.incoming.granted,
             )
         )
         if not isinstance(answer, Opened):
@@ -142,15 +134,16 @@ class ZmqConnection:
         nbytes, most = sum(map(len, encoded.buffers)), self.opened.limits.get("message_bytes", 0)
         if most and nbytes > most:
             raise LimitExceeded(f"a message of {nbytes} bytes, the engine takes at most {most}; send smaller blocks")
-        while not self._over and not self._has_room:
+        while not self._stream.over and not self._stream.has_room:
             await self._wait()
-        if self._over:
-            if isinstance(message, Close) and self._failure is None:
+        if self._stream.over:
+            if isinstance(message, Close) and self._stream.failure is None:
                 return
-            raise self._why()
-        self._outgoing.push(encoded.frames(self.opened.session, self._outgoing.next_seq))
+            raise self._stream.why()
+        number = self._stream.outgoing.next_seq
+        self._stream.outgoing.push(encoded.frames(self.opened.session, number))
         self._flush()
-        if self._outgoing.next_seq % _YIELD == 0:
+        if number % _YIELD == 0:
             await asyncio.sleep(0)  # whoever sends without pause still lets the loop read
 
     async def receive(self) -> Message:
@@ -163,15 +156,9 @@ class ZmqConnection:
         ProtocolError
             The engine broke the protocol.
         """
-        while not self._inbox:
-            if self._failure is not None:
-                raise self._failure
-            if self._complete or self.opened is None:
-                raise ConnectionLost("the session is over" if self._complete else "no session is open")
+        while (message := self._stream.take()) is None:
             await self._wait()
-        message, nbytes = self._inbox.popleft()
-        self._incoming.consumed(nbytes)
-        if self._incoming.due:
+        if self._stream.incoming.due:
             self._acknowledge()
         return message
 
@@ -185,7 +172,7 @@ class ZmqConnection:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        if self.opened is not None and self._failure is None:
+        if self.opened is not None and self._stream.failure is None:
             self._acknowledge()
             self._link.send(encode_control(Leave(self.opened.session)))
         self._link.close()
@@ -204,85 +191,44 @@ class ZmqConnection:
             raise ConnectionLost(f"the engine answered status with {type(answer).__name__}")
         return dict(answer.status)
 
-    # waiting
-
-    @property
-    def _over(self) -> bool:
-        return self._failure is not None or self._ended or self._fault is not None or self._complete
-
-    @property
-    def _has_room(self) -> bool:
-        return self._attached and self._outgoing.may_push and self._outgoing.next() is None
-
-    def _why(self) -> ConnectionLost:
-        if self._fault is not None:
-            return ConnectionLost(f"the engine has ended the session ({self._fault.code}): {self._fault.text}")
-        return ConnectionLost(str(self._failure or "the engine has ended the session"))
+    # what comes and goes
 
     async def _wait(self) -> None:
         self._changed.clear()
         await self._changed.wait()
 
     def _fail(self, error: EchotrainError) -> None:
-        self._failure = self._failure or error
+        self._stream.fail(error)
         self._changed.set()
-
-    # what comes and goes
 
     def _received(self, message: Control | Numbered, nbytes: int) -> None:
-        """Take a message; answers change the flow here and now, as what follows them builds on it."""
-        match message:
-            case Numbered():
-                self._take(message, nbytes)
-            case Ack():
-                self._outgoing.acknowledged(message.ack, message.credit)
-                self._ended = self._ended or message.ended
-                self._flush()
-            case Opened():
-                self.opened, self._attached = message, True
-                self._incoming = Incoming(self._limits.queue_bytes, message.limits.get("queue_bytes"))
-                self._outgoing = Outgoing(message.credit)
-            case Resumed():
-                self._outgoing.rewind(message.ack, message.credit)
-                self._attached = True
-                self._flush()
-            case RefusedOpen() if not self._complete:
-                self._fail(ConnectionLost(f"the engine says ({message.code}): {message.text}"))
-
-    def _take(self, numbered: Numbered, nbytes: int) -> None:
-        if not self._incoming.accept(numbered.seq, nbytes):
-            return
-        message = numbered.message
-        if isinstance(message, Fault):
-            self._fault = message
-        elif isinstance(message, Close):
-            self._complete = True
-        self._inbox.append((message, nbytes))
-        if self._incoming.due or self._complete:
+        self._stream.received(message, nbytes)
+        if self._stream.incoming.due or self._stream.complete:
             self._acknowledge()
-        self._changed.set()
+        self._flush()
 
     def _link_changed(self) -> None:
         if self._link.lost is not None:
-            self._attached = False
+            self._stream.attached = False
             self._lost.set()
         self._flush()
 
     def _flush(self) -> None:
-        while self._attached and (parcel := self._outgoing.next()) is not None and self._link.send(parcel.frames):
-            self._outgoing.sent()
+        outgoing = self._stream.outgoing
+        while self._stream.attached and (parcel := outgoing.next()) is not None and self._link.send(parcel.frames):
+            outgoing.sent()
         self._changed.set()
 
     def _acknowledge(self) -> None:
-        if self.opened is not None and self._attached:
-            ack, credit = self._incoming.report()
+        if self.opened is not None and self._stream.attached:
+            ack, credit = self._stream.incoming.report()
             self._link.send(encode_control(Ack(self.opened.session, ack, credit)))
 
     # time
 
     async def _keep(self, opened: Opened) -> None:
         """Send heartbeats, notice silence, and resume the session when its connection is lost."""
-        while self._failure is None and not self._complete:
+        while self._stream.failure is None and not self._stream.complete:
             now = time.monotonic()
             if self._link.lost is not None:
                 await self._resume(opened)
@@ -301,7 +247,7 @@ class ZmqConnection:
             try:
                 await self._link.connect(seconds)
                 self._lost.clear()
-                ack, credit = self._incoming.report()
+                ack, credit = self._stream.incoming.report()
                 await self._link.ask(Resume(opened.session, ack, credit), seconds)
             except ConnectionLost as error:
                 reason = str(error)

@@ -15,6 +15,7 @@ from .zmq_envelope import Buffer
 
 _BATCH = 16  # messages received before others in the loop have their turn
 _BATCH_BYTES = 16 * 1024 * 1024
+_RETRY_SECONDS = 0.005  # a ROUTER's POLLOUT means room for anyone, not for whom there was none: ask now and then
 
 
 class LoopSocket:
@@ -41,9 +42,11 @@ class LoopSocket:
         self._on_writable = on_writable
         self._loop = asyncio.get_running_loop()
         self._descriptor = int(socket.getsockopt(zmq.FD))
-        self._loop.add_reader(self._descriptor, self._serve)
+        self._loop.add_reader(self._descriptor, self._changed)
         self._again = False
         self._full = False
+        self._pause = _RETRY_SECONDS if socket.type == zmq.ROUTER else 0.0
+        self._retry: asyncio.TimerHandle | None = None
         self._ask_again()
 
     @property
@@ -77,15 +80,34 @@ class LoopSocket:
         """Close; what is still on its way out has so long to go."""
         if self.is_open:
             self._loop.remove_reader(self._descriptor)
+            if self._retry is not None:
+                self._retry.cancel()
             self.socket.close(linger_ms)
 
     def _ask_again(self) -> None:
         if not self._again:
             self._again = True
-            self._loop.call_soon(self._serve)
+            self._loop.call_soon(self._asked_again)
 
-    def _serve(self) -> None:
+    def _asked_again(self) -> None:
         self._again = False
+        self._read()
+        if self._full and self._retry is None:
+            self._retry = self._loop.call_later(self._pause, self._write)
+
+    def _changed(self) -> None:
+        self._read()
+        self._write()
+
+    def _write(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._full and self.is_open and int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT:
+            self._full = False
+            self._on_writable()
+
+    def _read(self) -> None:
         left, count = _BATCH_BYTES, 0
         while self.is_open:
             try:
@@ -102,6 +124,3 @@ class LoopSocket:
             if left < 0 or count == _BATCH:
                 self._ask_again()
                 break
-        if self._full and self.is_open and int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT:
-            self._full = False
-            self._on_writable()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
 import zmq
 from zmq.auth.asyncio import AsyncioAuthenticator
 
 from ..curve_keys import CurveServer, allowed_clients
 from ..errors import ConfigurationError
+from ..logs import get_logger
 
 _LOOPBACK = ("tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://", "inproc://")
 
@@ -33,7 +33,7 @@ class _Allowed:
 
     def __init__(self, curve: CurveServer) -> None:
         self._curve = curve
-        self._log = structlog.get_logger("echotrain")
+        self._log = get_logger()
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Say whether a client's public key (Z85) is allowed now."""

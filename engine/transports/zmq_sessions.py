@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from types import MappingProxyType
 
-import structlog
 import zmq
 
 from ... import __version__
 from ..engine import Engine
 from ..errors import ConnectionLost, EchotrainError, PeerError, ProtocolError, SessionTimeout, WrongOrder
+from ..logs import get_logger
 from ..peer import Frame
 from ..session import State
 from ..zmq_control import Ack, Control, Open, Opened, RefusedOpen, Resume, Resumed, encode_control
@@ -46,7 +46,7 @@ class ZmqSessions:
         self._peers: dict[str, ZmqPeer] = {}
         self._routes: dict[bytes, ZmqPeer] = {}
         self._blocked: set[ZmqPeer] = set()
-        self._log = structlog.get_logger("echotrain")
+        self._log = get_logger()
 
     def on(self, route: bytes) -> ZmqPeer | None:
         """Return the session that a connection carries."""

@@ -20,6 +20,7 @@ from echotrain.engine.messages import Array, Close, ConfigText, Header, Readouts
 from echotrain.engine.mrd_layout import ACQUISITION_DTYPE
 from echotrain.engine.registry import Registry
 from echotrain.engine.transports.zmq_router import ZmqListener
+from echotrain.engine.transports.zmq_sessions import ZmqSessions
 
 SPACE = "<matrixSize><x>8</x><y>8</y><z>1</z></matrixSize>"
 XML = (
@@ -64,10 +65,13 @@ async def serving(limits=None, **options):
 class ByHand:
     """A client that sends whatever it is given."""
 
-    def __init__(self, endpoint, name=None):
+    def __init__(self, endpoint, name=None, unread=1000):
         self.context = zmq.asyncio.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 500
+        self.socket.rcvhwm = unread
+        if unread == 1:
+            self.socket.rcvbuf = 8192
         if name is not None:
             self.socket.routing_id = name
         self.socket.connect(endpoint)
@@ -261,3 +265,27 @@ async def test_a_client_that_opens_and_vanishes_leaves_nothing():
         async with asyncio.timeout(10):
             while (await ask_status(endpoint))["sessions"]:  # noqa: ASYNC110 it is the engine's clock that is waited for
                 await asyncio.sleep(0.05)
+
+
+async def test_a_client_that_leaves_its_socket_unread_costs_the_engine_no_time_and_nobody_else_anything(monkeypatch):
+    tries = 0
+    original = ZmqSessions.unblock
+
+    def counted(self):
+        nonlocal tries
+        tries += 1
+        original(self)
+
+    monkeypatch.setattr(ZmqSessions, "unblock", counted)
+    arrays, headers, samples = readouts(n=8, coils=16, samples=256)
+    async with serving() as endpoint, ByHand(endpoint, unread=1) as client, ByHand(endpoint) as bystander:
+        await client.open(credit=2**63)
+        await bystander.open()  # there is room for somebody, which is all that a ROUTER's POLLOUT says
+        for seq in range(1, 201):
+            await client.say("readouts", seq, headers, samples, arrays=arrays)
+        await asyncio.sleep(0.5)
+        tries = 0
+        await asyncio.sleep(0.5)
+        assert 0 < tries < 300
+        await assert_others_are_well(endpoint)
+        assert [(await client.receive())["seq"] for _ in range(200)] == list(range(1, 201))
