@@ -14,6 +14,7 @@ from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from .errors import ConfigurationError
+from .limits import Limits
 from .messages import Message
 from .mrd_header import ScanHeader
 from .noise_store import NoiseStore
@@ -43,6 +44,8 @@ class Context:
     """Folder of the operator's choice where ``write_images`` puts files, or None if it gave none."""
     noise_store: NoiseStore = dataclasses.field(default_factory=NoiseStore)
     """Noise covariances of earlier measurements, by measurement id."""
+    kspace_bytes: int = Limits().kspace_bytes
+    """The operator's limit for the k-space of one image; no chain may ask for more."""
     notify: Callable[[Message], None] = lambda _: None
     """Sends a ``Progress`` or ``Text`` at once, past the gadgets that follow."""
     cancelled: Callable[[], bool] = lambda: False
@@ -140,9 +143,7 @@ def gadget(function: Function | None = None, /, *, heavy: bool = False) -> Any:
         hints = get_type_hints(f, include_extras=True)
         parameters = list(inspect.signature(f).parameters.values())
         if not parameters or parameters[0].name not in hints or "return" not in hints:
-            raise ConfigurationError(
-                f"gadget {f.__name__} needs annotations, for example (message: KSpace) -> KSpace"
-            )
+            raise ConfigurationError(f"gadget {f.__name__} needs annotations, for example (message: KSpace) -> KSpace")
         positional, *options = parameters
         if any(o.kind is not o.KEYWORD_ONLY for o in options):
             raise ConfigurationError(f"gadget {f.__name__}: parameters after the message must be keyword-only")

@@ -48,13 +48,14 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
     sequential: tuple[Literal["repetition", "contrast", "set", "phase"], ...] = ("repetition",)
     """Counters that the scan runs through one after another: a new value in a slice ends that slice's images with
     another. Counters that interleave, as echoes do, must not be named."""
-    kspace_bytes: Annotated[int, Field(gt=0)] = 4 * 1024**3
-    """Largest grid of one image over all coils, in bytes."""
-    open_bytes: Annotated[int, Field(gt=0)] = 16 * 1024**3
-    """Largest sum of the grids of images that have begun and not ended, in bytes."""
+    kspace_bytes: Annotated[int, Field(gt=0)] | None = None
+    """Largest grid of one image over all coils, in bytes; None, or more than the engine's own limit, is that limit."""
+    open_images: Annotated[float, Field(ge=1, le=16)] = 4.0
+    """Memory for images that have begun and not ended, in grids of the largest size."""
 
     _encodings: tuple[Encoding, ...] = field(init=False)
     _sampling: dict[int, Sampling] = field(init=False, default_factory=dict)
+    _limit: int = field(init=False, default=0)
     _open: dict[Key, KSpaceBuffer] = field(init=False, default_factory=dict)
     _prepared: Preparation = field(init=False, default_factory=Preparation)
     _passes: Counter[Key] = field(init=False, default_factory=Counter)
@@ -64,6 +65,7 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
     def start(self, context: Context) -> None:
         """Note the encoding spaces."""
         self._encodings = context.header.encodings
+        self._limit = min(self.kspace_bytes or context.kspace_bytes, context.kspace_bytes)
 
     def receive(self, message: Readouts) -> Iterable[KSpace | Text]:
         """Place a block; what it completes leaves in the order in which it became complete."""
@@ -189,16 +191,16 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         coils, columns = grid.samples.shape[1], grid.columns
         sampling = self._sampling[key.encoding_space]
         nbytes = 8 * coils * columns * sampling.grid[0] * sampling.grid[1]
-        if nbytes > self.kspace_bytes:
+        if nbytes > self._limit:
             raise LimitExceeded(
                 f"the k-space of one image would take {nbytes} bytes ({coils} coils, {sampling.grid[0]} partitions, "
-                f"{sampling.grid[1]} lines, {columns} columns), at most {self.kspace_bytes} are allowed"
+                f"{sampling.grid[1]} lines, {columns} columns), at most {self._limit} are allowed"
             )
         begun = sum(buffer.nbytes for buffer in self._open.values())
-        if begun + nbytes > self.open_bytes:
+        if begun + nbytes > self.open_images * self._limit:
             raise LimitExceeded(
                 f"{len(self._open)} images have begun and not ended and take {begun} bytes; another of {nbytes} would "
-                f"exceed the {self.open_bytes} allowed"
+                f"exceed the {self.open_images * self._limit:.0f} allowed"
             )
         buffer = KSpaceBuffer(sampling, coils, columns, latest=self.duplicates == "last")
         self._open[key] = buffer

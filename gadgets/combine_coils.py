@@ -23,7 +23,7 @@ class CombineCoils(Gadget[CoilImages, Reconstruction]):
 
     method: Literal["rss", "adaptive"] = "rss"
     """``rss``: root of the sum of squares. ``adaptive``: with sensitivities estimated from the images (Walsh 2000),
-    less biased by noise in dark regions; it keeps the phase."""
+    less biased by noise in dark regions; it keeps the phase. Its time grows with the square of the coils."""
     magnitude: bool = True
     """True for a float32 magnitude, False for the complex image; ``rss`` has no phase to give."""
     width: Annotated[int, Field(ge=1, le=63)] = 7

@@ -6,6 +6,8 @@ Sources: Roemer et al., Magn Reson Med 16:192 (1990) for the root sum of squares
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,29 +50,61 @@ def walsh_maps(images: NDArray[np.complex64], *, width: int = 7, iterations: int
     -------
         (coils, z, y, x) complex64 with unit norm over coils; zero where all coils are zero.
     """
+    coils, depth, height, columns = images.shape
+    flat = images.reshape(coils, -1)
+    _, vectors = np.linalg.eigh((flat @ flat.conj().T).astype(np.complex128))
+    reference = vectors[:, -1].astype(np.complex64)  # strongest combination over the volume
+    maps = np.empty_like(images)
+    # covariances of all pixels at once would be coils times as large as the images: a slab at a time, with a margin
+    rows = max(1, _SLAB_BYTES // (8 * coils * coils * columns))
+    deep, high = max(1, rows // height), min(rows, height)
+    for z, y in product(range(0, depth, deep), range(0, height, high)):
+        inner_z, slab_z, core_z = _with_margin(z, deep, depth, width)
+        inner_y, slab_y, core_y = _with_margin(y, high, height, width)
+        slab = _slab_maps(images[:, slab_z, slab_y], (core_z, core_y), reference, width, iterations)
+        maps[:, inner_z, inner_y] = slab
+    return maps
+
+
+_SLAB_BYTES = 64 * 1024**2
+
+
+def _with_margin(first: int, count: int, size: int, width: int) -> tuple[slice, slice, slice]:
+    """Return a slab of an axis, the slab with the margin that its averages reach into, and where it lies in that."""
+    last = min(first + count, size)
+    low, high = max(0, first - width), min(size, last + width)
+    return slice(first, last), slice(low, high), slice(first - low, last - low)
+
+
+def _slab_maps(
+    images: NDArray[np.complex64],
+    core: tuple[slice, slice],
+    reference: NDArray[np.complex64],
+    width: int,
+    iterations: int,
+) -> NDArray[np.complex64]:
+    """Maps of the core of a slab: (coils, z, y, x) complex64."""
     from scipy.ndimage import uniform_filter  # only chains that combine adaptively pay for SciPy's start
 
     coils = len(images)
     size = tuple(min(width, n) for n in images.shape[1:])
-    flat = images.reshape(coils, -1)
-    _, vectors = np.linalg.eigh((flat @ flat.conj().T).astype(np.complex128))
-    reference = vectors[:, -1].astype(np.complex64)  # strongest combination over the volume
-    covariance = np.empty((*images.shape[1:], coils, coils), np.complex64)
+    shape = images[0][core].shape
+    covariance = np.empty((*shape, coils, coils), np.complex64)
     for a in range(coils):
         for b in range(a + 1):
-            product = images[a] * images[b].conj()
-            smooth = uniform_filter(product.real, size) + 1j * uniform_filter(product.imag, size)
+            pair = images[a] * images[b].conj()
+            smooth = (uniform_filter(pair.real, size) + 1j * uniform_filter(pair.imag, size))[core]
             covariance[..., a, b] = smooth
             covariance[..., b, a] = smooth.conj()
-    maps = np.broadcast_to(reference[:, None], (*images.shape[1:], coils, 1)).astype(np.complex64)
+    maps = np.broadcast_to(reference[:, None], (*shape, coils, 1)).astype(np.complex64)
     for _ in range(iterations):
         maps = covariance @ maps
         norm = np.linalg.norm(maps, axis=-2, keepdims=True)
         maps = np.divide(maps, norm, out=np.zeros_like(maps), where=norm > 0)
     along = (maps[..., 0] @ reference.conj())[..., None]
-    size_along = np.abs(along)
-    turn = np.divide(along.conj(), size_along, out=np.ones_like(along), where=size_along > 0)
-    return np.ascontiguousarray(np.moveaxis(maps[..., 0] * turn, -1, 0))
+    strength = np.abs(along)
+    turn = np.divide(along.conj(), strength, out=np.ones_like(along), where=strength > 0)
+    return np.moveaxis(maps[..., 0] * turn, -1, 0)
 
 
 def combined(images: NDArray[np.complex64], maps: NDArray[np.complex64]) -> NDArray[np.complex64]:

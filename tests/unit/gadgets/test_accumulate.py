@@ -253,11 +253,23 @@ def test_a_grid_beyond_the_limit_is_refused_before_it_is_made(scans):
         scans.run(scan, Accumulate(), scan.readouts([0], samples=16))
 
 
+def test_a_chain_may_lower_the_engines_limit_and_never_raise_it(scans):
+    scan = scans.Scan(**PLAIN)
+    nbytes = 8 * 3 * 64
+    assert scans.run(scan, Accumulate(kspace_bytes=10 * nbytes), scan.all_lines(), kspace_bytes=nbytes)
+    for gadget, limit in (
+        (Accumulate(kspace_bytes=10 * nbytes), nbytes - 1),
+        (Accumulate(kspace_bytes=nbytes - 1), nbytes),
+    ):
+        with pytest.raises(LimitExceeded, match=f"at most {nbytes - 1} are allowed"):
+            scans.run(scan, gadget, scan.all_lines(), kspace_bytes=limit)
+
+
 def test_too_many_images_begun_at_once_are_refused(scans):
     scan = scans.Scan(**PLAIN)
     lines = [scan.readouts([0], slice=number) for number in range(3)]
     with pytest.raises(LimitExceeded, match="2 images have begun and not ended"):
-        scans.run(scan, Accumulate(open_bytes=2 * 8 * 3 * 64), *lines)
+        scans.run(scan, Accumulate(kspace_bytes=8 * 3 * 64, open_images=2), *lines)
 
 
 def test_trajectories_and_trajectory_types_that_are_no_grid_are_refused(scans):

@@ -1,5 +1,6 @@
 import numpy as np
 
+from echotrain.models import coil_combination
 from echotrain.models.coil_combination import combined, root_sum_of_squares, walsh_maps
 
 
@@ -57,3 +58,13 @@ def test_single_coils_and_volumes_have_maps_too():
     one = walsh_maps(np.ones((1, 1, 5, 5), np.complex64))
     np.testing.assert_allclose(one, 1, atol=1e-6)
     assert walsh_maps(smooth_maps(3, (6, 7, 8)).astype(np.complex64)).shape == (3, 6, 7, 8)
+
+
+def test_maps_do_not_depend_on_the_slabs_that_memory_allows(monkeypatch):
+    rng = np.random.default_rng(0)
+    shape = (3, 5, 21, 16)
+    images = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+    whole = walsh_maps(images, width=5)
+    for slab_bytes in (1, 8 * 9 * 16 * 8, 8 * 9 * 16 * 50):
+        monkeypatch.setattr(coil_combination, "_SLAB_BYTES", slab_bytes)
+        np.testing.assert_allclose(walsh_maps(images, width=5), whole, atol=1e-4)
