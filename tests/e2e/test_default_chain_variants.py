@@ -135,3 +135,16 @@ def test_unusual_scans_agree_with_the_double_precision_reconstruction(reference,
         assert error < 1e-6, which
         if name != "everything":  # where some lines are calibration or navigators only
             assert image.meta["EchotrainComplete"] == "true"
+
+
+def test_prewhitened_images_are_in_units_of_the_noise():
+    """One coil of nothing but noise: a Rayleigh distribution of unit sigma, oversampling removed."""
+    scan = Scan(encoded=(128, 64, 1), recon=(64, 64, 1), coils=1, noise=60, dwell=5.0)
+    headers, samples = scan.readouts()
+    chain, _ = ChainLibrary().get("default").build(Registry())
+    header = dataclasses.replace(parse_header(scan.xml()), relative_receiver_noise_bandwidth=None)
+    chain.start(Context(header=header))
+    (image,) = [m for m in chain.feed(Readouts(headers, samples * 1e-6)) if isinstance(m, Image)]
+    assert image.meta["EchotrainUnit"] == "SNR"
+    assert image.pixels.mean() == pytest.approx(np.sqrt(np.pi / 2), rel=0.03)
+    assert image.pixels.var() == pytest.approx(2 - np.pi / 2, rel=0.06)
