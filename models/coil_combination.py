@@ -51,6 +51,9 @@ def walsh_maps(images: NDArray[np.complex64], *, width: int = 7, iterations: int
         (coils, z, y, x) complex64 with unit norm over coils; zero where all coils are zero.
     """
     coils, depth, height, columns = images.shape
+    peak = np.abs(images).max(initial=0)
+    if peak > 0:
+        images = images / peak  # raw data may be so small that their squares leave single precision
     flat = images.reshape(coils, -1)
     _, vectors = np.linalg.eigh((flat @ flat.conj().T).astype(np.complex128))
     reference = vectors[:, -1].astype(np.complex64)  # strongest combination over the volume

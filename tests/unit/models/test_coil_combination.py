@@ -68,3 +68,8 @@ def test_maps_do_not_depend_on_the_slabs_that_memory_allows(monkeypatch):
     for slab_bytes in (1, 8 * 9 * 16 * 8, 8 * 9 * 16 * 50):
         monkeypatch.setattr(coil_combination, "_SLAB_BYTES", slab_bytes)
         np.testing.assert_allclose(walsh_maps(images, width=5), whole, atol=1e-4)
+
+
+def test_the_unit_of_the_images_does_not_matter():
+    maps = smooth_maps(4, (1, 16, 16)).astype(np.complex64)
+    np.testing.assert_allclose(walsh_maps(maps * np.float32(1e-25)), walsh_maps(maps), atol=1e-4)
