@@ -33,7 +33,7 @@ class Served:
         self._process = subprocess.Popen(
             [*command, *addresses, *flags], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._lines: deque[str] = deque(maxlen=50)
+        self._lines: deque[str] = deque(maxlen=200)
         self._ready = threading.Event()
         self._said: dict[str, Any] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
