@@ -11,7 +11,7 @@ from zmq.utils.monitor import parse_monitor_message
 from ..engine.curve_keys import CurveClient
 from ..engine.errors import ConfigurationError, ConnectionLost
 from ..engine.zmq_envelope import Buffer
-from ..engine.zmq_socket import LoopSocket
+from ..engine.zmq_socket import LoopSocket, notice_dead_peers
 
 _QUEUED = 64  # messages that libzmq holds in each direction; bytes are bounded by credit
 _SOCKETS = 65_535  # of the process; libzmq's 1,023 are too few for a stress test
@@ -60,6 +60,7 @@ class ZmqWire:
         context.set(zmq.MAX_SOCKETS, _SOCKETS)
         socket = context.socket(zmq.DEALER)
         socket.set(zmq.RECONNECT_IVL, -1)
+        notice_dead_peers(socket)
         socket.set(zmq.SNDHWM, _QUEUED)
         socket.set(zmq.RCVHWM, _QUEUED)
         socket.set(zmq.IPV6, int("[" in endpoint))

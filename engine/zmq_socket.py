@@ -18,6 +18,14 @@ _BATCH_BYTES = 16 * 1024 * 1024
 _RETRY_SECONDS = 0.005  # a ROUTER's POLLOUT means room for anyone, not for whom there was none: ask now and then
 
 
+def notice_dead_peers(socket: zmq.Socket[bytes]) -> None:
+    """Have TCP find out when the other machine is gone for good, so that its connection is freed."""
+    socket.set(zmq.TCP_KEEPALIVE, 1)
+    socket.set(zmq.TCP_KEEPALIVE_IDLE, 60)
+    socket.set(zmq.TCP_KEEPALIVE_INTVL, 15)
+    socket.set(zmq.TCP_KEEPALIVE_CNT, 4)
+
+
 class LoopSocket:
     """A socket in the running loop.
 

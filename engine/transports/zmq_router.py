@@ -31,7 +31,7 @@ from ..zmq_control import (
     decode,
 )
 from ..zmq_envelope import Buffer, envelope_limit
-from ..zmq_socket import LoopSocket
+from ..zmq_socket import LoopSocket, notice_dead_peers
 from .zmq_curve import check_exposure, protect
 from .zmq_peer import ZmqPeer
 from .zmq_sessions import ZmqSessions
@@ -101,6 +101,7 @@ class ZmqListener:
         limits = self._engine.limits
         socket.set(zmq.MAXMSGSIZE, max(limits.message_bytes, limits.header_bytes, envelope_limit(limits)))
         socket.set(zmq.LINGER, 0)
+        notice_dead_peers(socket)
         socket.set(zmq.BACKLOG, 1024)
         socket.set(zmq.IPV6, int("[" in self._wanted))
         if self._curve is not None:

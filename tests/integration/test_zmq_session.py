@@ -13,7 +13,7 @@ import pytest
 
 from echotrain.clients.zmq_connection import ZmqConnection, ask_status
 from echotrain.engine.engine import Engine
-from echotrain.engine.errors import ConfigurationError, ConnectionLost, LimitExceeded, RemoteError
+from echotrain.engine.errors import ConnectionLost, LimitExceeded, RemoteError
 from echotrain.engine.gadget import Context, Gadget
 from echotrain.engine.limits import Limits
 from echotrain.engine.messages import (
@@ -270,13 +270,6 @@ async def test_an_idle_session_lives_on_heartbeats_and_ends_when_no_data_come():
     assert found[2].code == "timeout"
 
 
-async def test_nobody_at_the_other_end_is_an_error_that_names_the_endpoint():
-    with pytest.raises(ConnectionLost, match=r"tcp://127\.0\.0\.1:9: nobody listens"):
-        await ZmqConnection.connect("tcp://127.0.0.1:9")
-    with pytest.raises(ConfigurationError, match="nonsense"):
-        await ZmqConnection.connect("nonsense")
-
-
 async def test_an_engine_that_stops_ends_its_sessions_for_the_client():
     async with serving(heartbeat=0.1) as listener:
         connection = await ZmqConnection.connect(listener.endpoint, resume_tries=2)
@@ -285,16 +278,6 @@ async def test_an_engine_that_stops_ends_its_sessions_for_the_client():
         with pytest.raises(ConnectionLost, match="2 tries"):
             await asyncio.wait_for(connection.receive(), 10)
         await connection.close()
-
-
-async def test_an_endpoint_that_is_taken_or_exposed_is_a_configuration_error():
-    async with serving() as listener:
-        with pytest.raises(ConfigurationError, match="in use"):
-            await ZmqListener(Engine(Registry(None)), listener.endpoint).start()
-    with pytest.raises(ConfigurationError, match="echotrain keys"):
-        ZmqListener(Engine(Registry(None)), "tcp://0.0.0.0:0")
-    with pytest.raises(ConfigurationError, match="echotrain keys"):
-        ZmqListener(Engine(Registry(None)), "tcp://*:0")
 
 
 async def test_two_hundred_idle_sessions_disturb_nobody():
