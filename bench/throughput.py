@@ -43,16 +43,21 @@ def bare_reader(total: int) -> Iterator[int]:
         thread.join()
 
 
-def _warm(folder: Path, total: int) -> None:
-    """Write as much as will be recorded, and delete it: a virtual machine gets untouched memory slowly from its host.
+def _written(folder: Path, total: int) -> float:
+    """Write as much as will be recorded, twice, and delete it; bytes a second of the second time.
 
-    Otherwise the page cache's first use of its memory would be measured, 0.4 GB/s where these figures come from.
+    A virtual machine gets memory that it has not touched lately slowly from its host; the first time is for that, or
+    the growth of the page cache would be measured.
     """
-    piece = bytes(1024 * 1024)
-    with (folder / "warm").open("wb", buffering=0) as file:
-        for _ in range(total // len(piece) + 1):
-            file.write(piece)
-    (folder / "warm").unlink()
+    piece = bytes(4 * 1024 * 1024)
+    for _ in range(2):
+        began = time.perf_counter()
+        with (folder / "written").open("wb", buffering=0) as file:
+            for _ in range(total // len(piece) + 1):
+                file.write(piece)
+            seconds = time.perf_counter() - began
+        (folder / "written").unlink()
+    return total / seconds
 
 
 def _forget_recording(folder: Path) -> None:
@@ -79,6 +84,7 @@ def _streamed(number: str, what: str, reach: float, *, quick: bool, record: bool
     start, data = scan.start("null"), encode_bytes(scan.lines[:BLOCK])
     repeats = (128 if quick else 512) * 2**20 * 4 // len(data)
     total = len(data) * repeats
+    writes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="echotrain-bench-") as name:
         folder = Path(name)
         (folder / "start").write_bytes(start)
@@ -90,7 +96,7 @@ def _streamed(number: str, what: str, reach: float, *, quick: bool, record: bool
 
         def ours() -> float:
             if record:
-                _warm(folder, total)
+                writes.append(_written(folder, total))
             sent = run_sender(engine.mrd[1], folder / "start", folder / "data", repeats)
             if f"{BLOCK * repeats} readouts" not in sent.head:
                 raise RuntimeError(f"the engine did not take {BLOCK * repeats} readouts:\n{engine.log}")
@@ -105,7 +111,7 @@ def _streamed(number: str, what: str, reach: float, *, quick: bool, record: bool
         number=number,
         what=what,
         measured=f"{rate(pairs.ours)}",
-        limit=f"bare TCP reader {rate(pairs.limits)}",
+        limit=f"bare TCP reader {rate(pairs.limits)}" + (f" (bare write {rate(writes)})" if writes else ""),
         ratio=pairs.spread,
         reach=f">= {reach:.2f}",
         met=pairs.ratio >= reach,
