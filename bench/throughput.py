@@ -18,6 +18,8 @@ from served import Served
 
 from echotrain.engine.mrd_codec import encode_bytes
 
+READOUT = 2 + 340 + 32 * 1024
+"""Bytes of an MRD message."""
 BLOCK = 128
 """Readouts of 32 KiB that are sent over and over."""
 
@@ -49,7 +51,7 @@ def _written(folder: Path, total: int) -> float:
     A virtual machine gets memory that it has not touched lately slowly from its host; the first time is for that, or
     the growth of the page cache would be measured.
     """
-    piece = bytes(4 * 1024 * 1024)
+    piece = bytes(31 * READOUT)  # as the recorder does: whole readouts, across the borders of pages
     for _ in range(2):
         began = time.perf_counter()
         with (folder / "written").open("wb", buffering=0) as file:
