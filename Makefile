@@ -1,4 +1,5 @@
-# make demo | test | check | bench. Each makes .venv on first use; PYTHON names the interpreter (3.11 or newer).
+# make demo | test | check | bench. Each makes .venv on first use. PYTHON names the interpreter (3.11 or newer),
+# TORCH_INDEX an index with the PyTorch build that you want.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,8 @@ BIN := $(VENV)/bin
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "echotrain needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		$(if $(TORCH_INDEX),--extra-index-url '$(TORCH_INDEX)') --editable '.[dev]'
 	touch $@
 
 demo: $(VENV)/.installed

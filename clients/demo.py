@@ -126,7 +126,7 @@ async def run_demo(output: Path, scan_file: Path | None, chain: str, show: Show)
         show("acquire", 0, None, "simulating")
         simulated = simulate(PROTOCOL)
         simulated.truth.save(output / "truth.h5")
-        opened, tr_ms = simulated.scan(), PROTOCOL.tr_ms
+        opened, tr_ms = simulated.scan(), simulated.readout_ms
     else:
         opened = read_scan(scan_file)
     scan = Scan(header=opened.header, messages=list(opened.messages), source=opened.source)

@@ -26,6 +26,7 @@ def reconstruct_offline(
     chain: str | None,
     output: Path,
     *,
+    overwrite: bool = False,
     chains: Path | None = None,
     on_message: Callable[[Message], None] | None = None,
 ) -> int:
@@ -39,6 +40,8 @@ def reconstruct_offline(
         Name of a chain, path of a chain's TOML file, or None for what the scan asks for (else ``default``).
     output
         MRD HDF5 file for the images; ``-`` writes them as an MRD stream to stdout.
+    overwrite
+        Whether a file that is there is replaced.
     chains
         Folder with chains of your own.
     on_message
@@ -51,9 +54,13 @@ def reconstruct_offline(
 
     Raises
     ------
+    ConfigurationError
+        The output cannot be written.
     RemoteError
         The chain failed; what was finished before is in the file.
     """
+    if output != STANDARD and output.exists() and not overwrite:
+        raise ConfigurationError(f"{output} is there already; give another --output, or --overwrite")
     library = ChainLibrary(*([chains] if chains is not None else []))
     return asyncio.run(_run(scan, chain, Engine(library=library), output, on_message))
 
@@ -103,7 +110,7 @@ class _Output:
             self._to_stdout(image)
         else:
             if self._file is None:
-                self._file = ImageFile(self._path)
+                self._file = ImageFile(self._path, overwrite=True)  # whether it may was asked at the start
             self._file.append(image)
         self.count += 1
 

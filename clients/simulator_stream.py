@@ -40,7 +40,7 @@ async def stream_scan(
     """
     count = 0
     rate = math.inf if speed is None else speed
-    messages = paced(scan.messages(), tr_ms=scan.protocol.tr_ms, speed=rate)
+    messages = paced(scan.messages(), tr_ms=scan.readout_ms, speed=rate)
     async with await AsyncClient(to, protocol=protocol).session(scan.header, chain) as session:
         with ImageFile(images, overwrite=True) as file:
             async for message in session.exchange(messages):

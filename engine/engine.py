@@ -8,14 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from .. import __version__
 from .chain import Chain
 from .chain_config import ChainLibrary
 from .errors import Refused
 from .gadget import Context
 from .limits import Limits
+from .logs import get_logger
 from .messages import Image, Message, Query, Response
 from .metrics import Metrics
 from .mrd_header import parse_header
@@ -72,7 +71,7 @@ class Engine:
         self._changed = threading.Condition()
         self._draining = False
         self._started = time.time()
-        self._log = structlog.get_logger("echotrain")
+        self._log = get_logger()
         self.metrics.watch(lambda: len(self._runners), lambda: [r.waiting_bytes for r in list(self._runners.values())])
 
     # for transports
@@ -129,6 +128,7 @@ class Engine:
                 recording=None if recorder is None else recorder.name,
                 images=self._images,
                 noise_store=self.noise_store,
+                kspace_bytes=self.limits.kspace_bytes,
                 notify=runner.notify,
                 cancelled=lambda: runner.cancelled,
             )

@@ -17,11 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import structlog
-
 from .chain import Chain
 from .errors import Cancelled, ConnectionLost, EchotrainError, GadgetError, GadgetHung, LimitExceeded, Refused
 from .limits import Limits
+from .logs import get_logger
 from .messages import Image, Message, Progress, Query, Readouts, Response, Text, Waveform
 from .peer import Frame, Peer
 from .recorder import Recorder
@@ -140,7 +139,7 @@ class Runner:
         self.recorder = recorder
         self.counts = Counts()
         self.chain_name = ""
-        self.log = structlog.get_logger("echotrain").bind(session=session_id, transport=transport)
+        self.log = get_logger().bind(session=session_id, transport=transport)
         self._host = host
         self._peer = peer
         self._session = Session()

@@ -6,13 +6,12 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-import structlog
-
 from .chain_config import ChainLibrary
 from .curve_keys import load_server
 from .engine import Engine
 from .errors import ConfigurationError
 from .http import HttpServer
+from .logs import get_logger
 from .registry import Registry
 from .settings import Settings, host_port
 from .transports.mrd_tcp import MrdListener
@@ -47,7 +46,7 @@ class Server:
         self.http: HttpServer | None = None
         self._stop = asyncio.Event()
         self._ready = False
-        self._log = structlog.get_logger("echotrain")
+        self._log = get_logger()
 
     async def run(self) -> bool:
         """Serve until a signal or ``stop``; then take no new sessions and wait for those there are.

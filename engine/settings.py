@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from .errors import ConfigurationError
 from .limits import MIB, Limits
 
+_ENDPOINT = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}")
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
@@ -117,9 +119,8 @@ class Settings(BaseSettings):
     def _endpoint(cls, value: str | None) -> str | None:
         if value is None or value == "off":
             return None
-        url = AnyUrl(value)
-        if url.scheme != "tcp" or not url.host or url.port is None or url.path not in {None, "", "/"}:
-            raise ValueError("expected tcp://HOST:PORT")
+        if not _ENDPOINT.fullmatch(value) or int(value.rpartition(":")[2]) > 65_535:
+            raise ValueError("expected tcp://HOST:PORT, or off")
         return value
 
     @field_validator("http")

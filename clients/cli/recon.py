@@ -17,6 +17,7 @@ def recon(
         str | None,
         typer.Option(help="Name of a chain, or a TOML file; by default what the stream asks for, else default."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
     group: Annotated[str, typer.Option(help="Group of the HDF5 file that holds the scan.")] = "dataset",
     chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the engine's log.")] = False,
@@ -27,11 +28,13 @@ def recon(
     from ..offline import reconstruct_offline
     from ..scan_file import read_scan
 
-    configure_logging(level="info" if verbose else "error")
+    configure_logging(level="info" if verbose else "critical")  # what fails is told once, by main()
 
     def say(message: Message) -> None:
         if isinstance(message, Text):
             typer.echo(message.text, err=True)
 
-    count = reconstruct_offline(read_scan(scan, group=group), chain, output, chains=chains, on_message=say)
+    count = reconstruct_offline(
+        read_scan(scan, group=group), chain, output, overwrite=overwrite, chains=chains, on_message=say
+    )
     typer.echo(f"{count} images in {output}", err=True)

@@ -73,6 +73,7 @@ def replay_one(
     chain: Annotated[
         str | None, typer.Option(help="Another chain than the recorded one: a name, or a TOML file.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
     chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
 ) -> None:
     """Reconstruct a recording again, in this process: what had arrived gives the same images."""
@@ -81,7 +82,7 @@ def replay_one(
     from ..offline import reconstruct_offline
     from ..recorded_scan import recorded_scan
 
-    configure_logging(level="error")
+    configure_logging(level="critical")  # what fails is told once, by main()
     scan = recorded_scan(find_recording(record, name))
-    count = reconstruct_offline(scan, chain, output, chains=chains)
+    count = reconstruct_offline(scan, chain, output, overwrite=overwrite, chains=chains)
     typer.echo(f"{count} images in {output}")

@@ -21,6 +21,7 @@ def simulate(
     over: Annotated[str, typer.Option("--over", help="zmq, or mrd for MRD over TCP.")] = "zmq",
     chain: Annotated[str, typer.Option(help="Chain that the engine is asked for.")] = "default",
     images: Annotated[Path, typer.Option(help="With --to: MRD HDF5 file for the images.")] = Path("images.h5"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     truth: Annotated[
         Path | None, typer.Option(help="HDF5 file for the ground truth; beside the scan by default.")
     ] = None,
@@ -53,10 +54,14 @@ def simulate(
     flags = {"phantom": phantom, "slices": slices, "coils": coils, "acceleration": acceleration, "seed": seed}
     values = {**_from_file(protocol), **_from_settings(settings or [])}
     values.update({name: value for name, value in flags.items() if value is not None})
+    target = truth or _truth_beside(output if output is not None else images)
+    written = [file for file in (output, target, None if to is None else images) if file is not None]
+    for file in written:
+        if str(file) != "-" and file.exists() and not overwrite:
+            raise ConfigurationError(f"{file} is there already; give another name, or --overwrite")
     scan = acquire(scan_protocol(values))
     if output is not None:
         _write(scan, output)
-    target = truth or _truth_beside(output if output is not None else images)
     scan.truth.save(target)
     typer.echo(f"ground truth in {target}", err=True)
     if to is not None:

@@ -100,12 +100,20 @@ def serving():
 def command():
     """Run ``echotrain ARGS`` and return the finished process."""
 
-    def run(*arguments: object, check: bool = True, **options) -> subprocess.CompletedProcess:
+    def run(*arguments: object, check: bool = True, env=None, **options) -> subprocess.CompletedProcess:
         text = options.pop("text", True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ECHOTRAIN_")}
         result = subprocess.run(
-            [COMMAND, *map(str, arguments)], capture_output=True, text=text, timeout=60, check=False, **options
+            [COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=text,
+            timeout=60,
+            check=False,
+            env={**clean, **(env or {})},
+            **options,
         )
         assert not check or result.returncode == 0, result.stderr
         return result
 
+    run.program = COMMAND
     return run
