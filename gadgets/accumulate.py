@@ -61,6 +61,7 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
     _passes: Counter[Key] = field(init=False, default_factory=Counter)
     _calibrated: set[tuple[int, int]] = field(init=False, default_factory=set)
     _apart: int = field(init=False, default=0)
+    _with_trajectory: int = field(init=False, default=0)
 
     def start(self, context: Context) -> None:
         """Note the encoding spaces."""
@@ -88,6 +89,11 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
             yield from self._emit(key)
         if self._apart:
             yield Text(f"DBG accumulate: {self._apart} readouts (navigators, phase correction ...) are in no image")
+        if self._with_trajectory:
+            yield Text(
+                f"DBG accumulate: {self._with_trajectory} Cartesian readouts came with trajectories, "
+                "which are not used: the encoding counters place them"
+            )
 
     def _gather(self, message: Readouts) -> Iterator[KSpace | Text]:
         """Take readouts that lie alike on the readout grid, with no end among them but after the last."""
@@ -96,12 +102,15 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         if space >= len(self._encodings):
             raise DataError(f"encoding_space_ref is {space}, the header has {len(self._encodings)} encodings")
         encoding = self._encodings[space]
-        if encoding.trajectory not in _CARTESIAN or message.trajectory is not None:
-            with_them = "" if message.trajectory is None else " with trajectories"
+        if encoding.trajectory not in _CARTESIAN:
             raise DataError(
-                f"encoding {space} is {encoding.trajectory!r}{with_them}; "
-                f"accumulate grids only {' and '.join(_CARTESIAN)} readouts without trajectories"
+                f"encoding {space} is {encoding.trajectory!r}; "
+                f"accumulate grids only {' and '.join(_CARTESIAN)} readouts"
             )
+        if message.trajectory is not None:
+            if encoding.trajectory != "cartesian":
+                raise DataError(f"encoding {space} is {encoding.trajectory!r} with trajectories: those need regridding")
+            self._with_trajectory += len(message)  # some writers send them along; the counters say the same
         if space not in self._sampling:
             self._sampling[space] = Sampling.of(encoding, split_averages=self.split_averages)
         grid = on_grid(message, encoding)

@@ -22,7 +22,8 @@ class RemoveOversampling(Gadget[Readouts, Readouts]):
     """Crop the field of view along the readout from the encoded space's to the reconstruction space's.
 
     Asymmetric echoes are placed by ``center_sample`` first and discarded samples count as zero; reversed readouts are
-    turned round. Noise readouts, readouts with a trajectory, and scans without oversampling pass unchanged.
+    turned round. Noise readouts, readouts that are not Cartesian, and scans without oversampling pass unchanged; the
+    trajectories that some writers send along with Cartesian readouts say nothing new and are left out.
     """
 
     _header: ScanHeader = field(init=False)
@@ -34,7 +35,7 @@ class RemoveOversampling(Gadget[Readouts, Readouts]):
     def receive(self, message: Readouts) -> Iterable[Readouts]:
         """Crop a block; readouts that lie differently on the grid are treated apart, in order."""
         headers = message.headers
-        if message.trajectory is not None or message.prepared.columns is not None or len(message) == 0:
+        if message.prepared.columns is not None or len(message) == 0:
             return (message,)
         skipped = headers["flags"] & np.uint64(AcquisitionFlag.IS_NOISE_MEASUREMENT.bit | _REVERSE)
         names = ("encoding_space_ref", "center_sample", "discard_pre", "discard_post")
@@ -53,7 +54,7 @@ class RemoveOversampling(Gadget[Readouts, Readouts]):
             raise DataError(f"encoding_space_ref is {space}, the header has {len(self._header.encodings)} encodings")
         encoding = self._header.encodings[space]
         grid, columns = encoding.encoded.matrix[0], columns_without_oversampling(encoding)
-        if columns >= grid:
+        if columns >= grid or (message.trajectory is not None and encoding.trajectory != "cartesian"):
             return message
         place = placed(message.headers[0], message.samples.shape[2], grid)
         samples = message.samples[:, :, :: -1 if place.reversed else 1][:, :, place.kept]
@@ -63,6 +64,7 @@ class RemoveOversampling(Gadget[Readouts, Readouts]):
             message,
             headers=_new_headers(message.headers, place.start, place.stop, grid, columns),
             samples=samples,
+            trajectory=None,
             prepared=replace(message.prepared, columns=columns, history=history),
         )
 
@@ -89,6 +91,7 @@ def _new_headers(headers: NDArray[np.void], start: int, stop: int, grid: int, co
     changed = headers.copy()
     changed["flags"] &= np.uint64(~_REVERSE & 0xFFFF_FFFF_FFFF_FFFF)
     changed["number_of_samples"] = columns
+    changed["trajectory_dimensions"] = 0
     changed["center_sample"] = columns // 2
     changed["discard_pre"] = min(max(first, 0), columns - 1)
     changed["discard_post"] = min(max(columns - 1 - last, 0), columns - 1)

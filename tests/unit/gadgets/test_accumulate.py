@@ -272,15 +272,26 @@ def test_too_many_images_begun_at_once_are_refused(scans):
         scans.run(scan, Accumulate(kspace_bytes=8 * 3 * 64, open_images=2), *lines)
 
 
-def test_trajectories_and_trajectory_types_that_are_no_grid_are_refused(scans):
+def test_trajectory_types_that_are_no_grid_are_refused(scans):
     scan = scans.Scan(**PLAIN, trajectory="radial")
     with pytest.raises(DataError, match="encoding 0 is 'radial'; accumulate grids only cartesian and epi"):
         scans.run(scan, Accumulate(), scan.readouts([0]))
-    scan = scans.Scan(**PLAIN)
+    scan = scans.Scan(**PLAIN, trajectory="epi")
     block = scan.readouts([0])
-    spiral = Readouts(block.headers, block.samples, np.zeros((1, 8, 2), np.float32))
-    with pytest.raises(DataError, match="with trajectories"):
-        scans.run(scan, Accumulate(), spiral)
+    ramps = Readouts(block.headers, block.samples, np.zeros((1, 8, 2), np.float32))
+    with pytest.raises(DataError, match="with trajectories: those need regridding"):
+        scans.run(scan, Accumulate(), ramps)
+
+
+def test_trajectories_beside_cartesian_readouts_are_not_used_and_that_is_said(scans):
+    scan = scans.Scan(**PLAIN)
+    block = scan.readouts(range(8))
+    extra = Readouts(block.headers, block.samples, np.zeros((8, 8, 2), np.float32))
+    (plain,) = kspaces(scans.run(scan, Accumulate(), block))
+    out = scans.run(scan, Accumulate(), extra)
+    (same,) = kspaces(out)
+    assert np.array_equal(plain.data, same.data)
+    assert "8 Cartesian readouts came with trajectories" in out[-1].text
 
 
 def test_prepared_readouts_bring_their_grid_noise_and_history(scans):

@@ -63,7 +63,7 @@ def test_fields_of_view_decide_where_the_image_is_interpolated(scans):
     assert out.samples.shape == (1, 3, 8)
 
 
-def test_without_oversampling_with_trajectories_and_for_noise_readouts_nothing_changes(scans):
+def test_without_oversampling_and_for_noise_readouts_nothing_changes(scans):
     plain = scans.Scan(matrix=(8, 8, 1), fov=(200, 200, 5))
     block = plain.readouts([0])
     assert scans.run(plain, RemoveOversampling(), block) == [block]
