@@ -66,6 +66,11 @@ class ReceiveBuffer:
         """Bytes that were received and not consumed."""
         return self._end - self._start
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room but in another block."""
+        return bool(self._blocks) and self._end == len(self._blocks[0])
+
     def room(self) -> memoryview:
         """Return free memory to receive into; at least one byte."""
         if not self._blocks:
@@ -78,7 +83,17 @@ class ReceiveBuffer:
 
     def received(self, count: int) -> Iterator[Frame]:
         """Decode after so many bytes were written to the start of ``room``; raises what ``MrdDecoder.feed`` raises."""
+        self.add(count)
+        yield from self.frames()
+
+    def add(self, count: int) -> None:
+        """Note that so many bytes were written to the start of ``room``; ``frames`` must come before it is full."""
         self._end += count
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode what was added; raises what ``MrdDecoder.feed`` raises."""
+        if not self._blocks:
+            return
         start = self._start
         for frame in self.decoder.feed(self._blocks[0][start : self._end].data):
             self._start = start + self.decoder.consumed

@@ -169,6 +169,11 @@ class Runner:
         return self._waiting >= self._host.limits.queue_bytes or self._unwritten >= UNWRITTEN_BYTES
 
     @property
+    def backlog(self) -> int:
+        """Frames that wait for a worker: while there are any, a transport does well to gather more into one block."""
+        return len(self._inbox if self._disk is None else self._disk)
+
+    @property
     def waiting_bytes(self) -> int:
         """Received bytes that wait in memory."""
         return self._waiting
@@ -246,8 +251,8 @@ class Runner:
         with self._waiting_lock:
             held_up = self._unwritten >= UNWRITTEN_BYTES
             self._unwritten -= frame.nbytes
-        if held_up:
-            self._peer.consumed(0)  # nothing has left the queue, but reading may go on
+        if held_up or not self.backlog:
+            self._peer.consumed(0)  # nothing has left the queue, but reading may go on, and what was gathered is wanted
 
     # session worker
 
@@ -261,6 +266,7 @@ class Runner:
                 self._guarded(lambda: self._receive_from_disk(item))
             case _Begin():
                 self._guarded(lambda: self._carry_out(self._session.begin()))
+                self._peer.consumed(0)
             case _Lost(error) if self._session.state is not State.CLOSED:
                 self.log.warning("connection lost", error=str(error))
                 self._fail(error)

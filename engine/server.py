@@ -6,6 +6,7 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
+from .allocator import keep_freed_memory
 from .chain_config import ChainLibrary
 from .curve_keys import load_server
 from .engine import Engine
@@ -63,6 +64,7 @@ class Server:
         """
         if self.settings.memory_mib is not None:
             _limit_memory(int(self.settings.memory_mib * 2**20))
+        keep_freed_memory()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)

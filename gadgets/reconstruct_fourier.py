@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..engine.gadget import Gadget
 from ..engine.mrd_header import Encoding
@@ -18,6 +19,8 @@ class ReconstructFourier(Gadget[KSpace, CoilImages]):
     Oversampling is cropped in the image; where the reconstruction matrix is finer than the encoded one, k-space is
     padded with zeros. Undersampled k-space stays aliased, and the history says so.
     """
+
+    heavy: ClassVar[bool] = True  # one image is transformed while the next is gathered
 
     def receive(self, message: KSpace) -> Iterable[CoilImages]:
         """Reconstruct one image per coil."""

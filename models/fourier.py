@@ -76,7 +76,7 @@ def _centred(array: Complex, axes: Sequence[int], *, inverse: bool) -> Complex:
     signed = tuple(axis for axis in axes if array.shape[axis] % 2 == 0)
     rolled = tuple(axis for axis in axes if array.shape[axis] % 2 == 1)
     odd_halves = sum(array.shape[axis] // 2 for axis in signed) % 2
-    work = _alternated(array, signed, negative=bool(odd_halves))
+    work = alternated(array, signed, negative=bool(odd_halves))
     if rolled:
         work = np.fft.ifftshift(work, rolled)
     transform = np.fft.ifft if inverse else np.fft.fft
@@ -84,11 +84,11 @@ def _centred(array: Complex, axes: Sequence[int], *, inverse: bool) -> Complex:
         work = transform(work, axis=axis, norm="ortho", out=work)
     if rolled:
         work = np.fft.fftshift(work, rolled)
-    return _alternated(work, signed, out=work)
+    return alternated(work, signed, out=work)
 
 
-def _alternated(array: Complex, axes: Sequence[int], *, negative: bool = False, out: Complex | None = None) -> Complex:
-    """Multiply by (-1)^index along axes (and by -1 if ``negative``)."""
+def alternated(array: Complex, axes: Sequence[int], *, negative: bool = False, out: Complex | None = None) -> Complex:
+    """Multiply by (-1)^index along axes (and by -1 if ``negative``), into ``out`` or a new array."""
     if out is None:
         out = np.empty(array.shape, array.dtype)
     last = array.ndim - 1

@@ -54,6 +54,7 @@ class MrdPeer(asyncio.BufferedProtocol):
         self._phase = _Phase.TAKING
         self._runner: Runner | None = None
         self._buffer: ReceiveBuffer | None = None
+        self._held = False  # bytes that are not decoded yet, because workers are busy: they make larger blocks
         self._paused = False  # reading, because the runner's queue is full
         self._warned = False  # once a connection is enough
         self._eof = False  # the client will send nothing more
@@ -87,17 +88,27 @@ class MrdPeer(asyncio.BufferedProtocol):
         return self._buffer.room()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Decode what has come, and hand it to the runner."""
+        """Decode what has come, and hand it to the runner, or gather more if workers are behind."""
         if self._runner is None:
             return
         if self._phase is not _Phase.TAKING or self._buffer is None:
             self._warn(nbytes)
             return
         self._heard_at = self._loop.time()
+        self._buffer.add(nbytes)
+        self._held = bool(self._runner.backlog) and not self._buffer.is_full
+        if not self._held:
+            self._decode()
+        elif not self._runner.backlog:  # the worker took the last one before it could see that bytes are held
+            self._decode_held()
+
+    def _decode(self) -> None:
+        if self._runner is None or self._buffer is None:
+            return
         decoder = self._buffer.decoder
         before = decoder.position
         try:
-            for frame in self._buffer.received(nbytes):
+            for frame in self._buffer.frames():
                 self._runner.put(frame)
                 if isinstance(frame.message, Close):
                     self._warn(self._buffer.unread)
@@ -113,9 +124,16 @@ class MrdPeer(asyncio.BufferedProtocol):
         if self._runner.full:
             self._pause()
 
+    def _decode_held(self) -> None:
+        if self._held:
+            self._held = False
+            if self._phase is _Phase.TAKING:
+                self._decode()
+
     def eof_received(self) -> bool:
         """Go on sending if the client only shut down its sending end; many do so after CLOSE."""
         self._eof = True
+        self._decode_held()
         if self._phase is _Phase.TAKING and self._runner is not None:
             if self._buffer is None or not (self._buffer.unread or self._buffer.decoder.position):
                 # a probe that only asks whether somebody listens has not failed
@@ -131,6 +149,7 @@ class MrdPeer(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell the runner, unless the session had ended."""
+        self._decode_held()
         self._listener.discard(self)
         gone = ConnectionLost(f"the client has disconnected{f': {error}' if error else ''}")
         self._outbox.fail(gone)
@@ -153,10 +172,14 @@ class MrdPeer(asyncio.BufferedProtocol):
         self._outbox.send(encode(message))
 
     def consumed(self, nbytes: int) -> None:
-        """Go on reading if that was waited for."""
-        if self._paused:
+        """Go on decoding and reading if that was waited for."""
+        if self._held or self._paused:
             with contextlib.suppress(RuntimeError):  # the loop has closed, and the connection with it
-                self._loop.call_soon_threadsafe(self._resume)
+                self._loop.call_soon_threadsafe(self._go_on)
+
+    def _go_on(self) -> None:
+        self._decode_held()
+        self._resume()
 
     def ended(self) -> None:
         """Close the connection once everything has gone out."""

@@ -48,6 +48,7 @@ class NotingRunner:
         self.peer = peer
         self.messages, self.errors = [], []
         self.state = State.AWAITING_CONFIG
+        self.backlog = 0
         self.full = False
         self.log = structlog.get_logger("echotrain")
         self.changed = threading.Event()
