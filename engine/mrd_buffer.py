@@ -19,7 +19,7 @@ from .peer import Frame
 
 SMALLEST = 16 * 1024
 """Bytes of a connection's first block, enough for its handshake."""
-LARGEST = 4 * 1024 * 1024
+LARGEST = 1024 * 1024
 """Bytes of a block once data flood; longer messages take longer blocks."""
 KEPT = 8
 """Filled blocks that are kept in sight, to be used again once their messages are gone."""

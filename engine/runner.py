@@ -92,7 +92,7 @@ class Counts:
     faults: list[str] = field(default_factory=list)
 
 
-UNWRITTEN_BYTES = 8 * 1024 * 1024
+UNWRITTEN_BYTES = 2 * 1024 * 1024
 """Received bytes that may wait to be recorded: no more is lost by a crash, and so much is still in the processor's
 cache when it is written."""
 
