@@ -19,8 +19,10 @@ from .peer import Frame
 
 SMALLEST = 16 * 1024
 """Bytes of a connection's first block, enough for its handshake."""
-LARGEST = 1024 * 1024
+LARGEST = 4 * 1024 * 1024
 """Bytes of a block once data flood; longer messages take longer blocks."""
+LARGEST_CACHED = 1024 * 1024
+"""The same where received bytes are written to disk first: they are still in the processor's cache then."""
 KEPT = 8
 """Filled blocks that are kept in sight, to be used again once their messages are gone."""
 
@@ -47,10 +49,13 @@ class ReceiveBuffer:
     ----------
     decoder
         Decodes what is received.
+    largest
+        Bytes of a block once data flood.
     """
 
-    def __init__(self, decoder: MrdDecoder) -> None:
+    def __init__(self, decoder: MrdDecoder, largest: int = LARGEST) -> None:
         self.decoder = decoder
+        self._largest = largest
         self._blocks: list[Block] = []  # the one in use, then filled ones, the latest first
         self._start = 0  # first byte of the block in use that is not consumed
         self._end = 0  # its first free byte
@@ -109,7 +114,7 @@ class ReceiveBuffer:
     def _change(self) -> None:
         """Go on in another block, with the unfinished message at its start."""
         tail = self._blocks[0][self._start : self._end]
-        self._size = min(2 * self._size, LARGEST)  # a full block says that more is coming
+        self._size = min(2 * self._size, self._largest)  # a full block says that more is coming
         size = max(self._size, min(self.decoder.needed, 2 * len(tail)))
         block = self._reusable(size)
         if block is None:

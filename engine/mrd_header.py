@@ -7,6 +7,7 @@ disagree with the schema there (``Cartesian`` for ``cartesian``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -161,9 +162,12 @@ def _optional(parent: Element | None, name: str, convert: Callable[[str], T]) ->
     if text is None:
         return None
     try:
-        return convert(text)
+        value = convert(text)
     except ValueError:
-        raise HeaderError(f"the header's <{name}> is {text[:80]!r}, expected a number") from None
+        value = None
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        raise HeaderError(f"the header's <{name}> is {text[:80]!r}, expected a number")
+    return value
 
 
 def _required(parent: Element | None, name: str, convert: Callable[[str], T], where: str) -> T:

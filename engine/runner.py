@@ -403,10 +403,11 @@ class Runner:
             self._ended = True
         self._cancelled.set()
         self._segments = []
-        if self._disk is not None:
-            self._disk.put(_Ended(outcome))
         self._peer.ended()
-        self._host.ended(self, outcome)
+        if self._disk is None:
+            self._host.ended(self, outcome)
+        else:  # the session is over for the engine once its recording is closed, behind everything that came
+            self._disk.put(_Ended(outcome))
 
     def _close_recording(self, outcome: str) -> None:
         assert self.recorder is not None
@@ -416,6 +417,8 @@ class Runner:
             )
         except OSError as error:
             self.log.error("recording not closed", error=str(error))  # noqa: TRY400 the text says it all
+        finally:
+            self._host.ended(self, outcome)
 
     def _release(self, frame: Frame) -> None:
         with self._waiting_lock:

@@ -65,6 +65,7 @@ class Server:
         if self.settings.memory_mib is not None:
             _limit_memory(int(self.settings.memory_mib * 2**20))
         keep_freed_memory()
+        _allow_many_connections()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -128,6 +129,14 @@ async def _started(listener: MrdListener | ZmqListener, name: str, endpoint: str
         await listener.start()
     except OSError as error:
         raise ConfigurationError(f"{name} {endpoint} cannot be listened on: {error.strerror or error}") from error
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one: every connection is a file, and shells often allow 1,024."""
+    import resource  # not on every platform
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _limit_memory(nbytes: int) -> None:

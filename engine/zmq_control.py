@@ -260,8 +260,6 @@ def _decode_control(fields: Fields) -> Control:
             return Resumed(fields.text("session"), fields.integer("ack"), fields.integer("credit"))
         case "cancel":
             return Cancel(fields.text("session"), fields.text("text"))
-        case "cancel":
-            return Cancel(fields.text("session"), fields.text("text"))
         case "leave":
             return Leave(fields.text("session"))
         case "status":

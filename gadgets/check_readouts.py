@@ -51,12 +51,16 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
         for space in np.unique(message.headers["encoding_space_ref"][gridded]).tolist():
             self._check_space(message, int(space), gridded & (message.headers["encoding_space_ref"] == space))
         samples: NDArray[np.complex64] = np.require(message.samples, np.complex64, ["C", "A"])
-        finite = np.isfinite(samples.view(np.float32))
-        if not finite.all():
-            samples = self._treat_non_finite(message, samples, finite)
-            if not self._zeroed:
-                yield Text("WRN check_readouts: samples that are no finite numbers are set to zero")
-            self._zeroed += int(np.count_nonzero(~finite.reshape(-1, 2).all(axis=1)))
+        parts = samples.view(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = np.add.reduce(parts, axis=None)
+        if not np.isfinite(total):  # something is not finite, or finite numbers add up to more than a float32 holds
+            finite = np.isfinite(parts)
+            if not finite.all():
+                samples = self._treat_non_finite(message, samples, finite)
+                if not self._zeroed:
+                    yield Text("WRN check_readouts: samples that are no finite numbers are set to zero")
+                self._zeroed += int(np.count_nonzero(~finite.reshape(-1, 2).all(axis=1)))
         self._seen += len(message)
         yield replace(message, samples=samples)
 

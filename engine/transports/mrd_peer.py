@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import ConnectionLost, EchotrainError, SessionTimeout, Truncated
 from ..messages import Close, Message
+from ..mrd_buffer import LARGEST, LARGEST_CACHED
 from ..mrd_codec import MrdDecoder, ReceiveBuffer, encode, encode_bytes
 from ..peer import Frame
 from ..runner import Runner
@@ -84,7 +85,8 @@ class MrdPeer(asyncio.BufferedProtocol):
         if self._phase is not _Phase.TAKING:
             return self._listener.scratch
         if self._buffer is None:
-            self._buffer = ReceiveBuffer(MrdDecoder(self._limits))
+            recorded = self._runner is not None and self._runner.recorder is not None
+            self._buffer = ReceiveBuffer(MrdDecoder(self._limits), LARGEST_CACHED if recorded else LARGEST)
         return self._buffer.room()
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -49,6 +49,7 @@ class NotingRunner:
         self.messages, self.errors = [], []
         self.state = State.AWAITING_CONFIG
         self.backlog = 0
+        self.recorder = None
         self.full = False
         self.log = structlog.get_logger("echotrain")
         self.changed = threading.Event()
@@ -399,3 +400,41 @@ async def test_closing_the_listener_cuts_off_who_has_not_ended(listen, build):
         await listener.close()
         assert await reader.read() == b""
         assert isinstance(listener.engine.runners[0].errors[0], ConnectionLost)
+
+
+async def test_what_comes_while_workers_are_behind_is_one_block_once_they_are_not(listen, build):
+    listener = await listen()
+    async with visit(listener) as (_, writer):
+        writer.write(start_of_session(build))
+        await until(lambda: listener.engine.runners and len(listener.engine.runners[0].messages) == 2)
+        runner = listener.engine.runners[0]
+        runner.backlog = 1
+        for seed in range(5):
+            writer.write(encode_bytes(build.readouts(2, seed=seed)))
+            await asyncio.sleep(0.02)
+        assert len(runner.messages) == 2
+        runner.backlog = 0
+        runner.peer.consumed(0)
+        await until(lambda: len(runner.messages) == 3)
+        assert len(runner.messages[2]) == 10
+        writer.write(CLOSE)
+        await until(lambda: len(runner.messages) == 4)
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_what_had_come_before_a_disconnect_reaches_the_runner_though_workers_are_behind(listen, build, orderly):
+    listener = await listen()
+    async with visit(listener) as (_, writer):
+        writer.write(start_of_session(build))
+        await until(lambda: listener.engine.runners and len(listener.engine.runners[0].messages) == 2)
+        runner = listener.engine.runners[0]
+        runner.backlog = 1
+        writer.write(encode_bytes(build.readouts(3)))
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        if orderly:
+            writer.write_eof()
+        else:
+            writer.transport.abort()
+        await until(lambda: runner.errors)
+    assert [len(message) for message in runner.messages[2:]] == [3]

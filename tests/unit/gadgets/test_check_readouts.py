@@ -76,6 +76,14 @@ def test_samples_that_are_no_finite_numbers_are_refused_with_their_count(scans, 
         scans.run(scan, CheckReadouts(), block)
 
 
+def test_finite_samples_whose_sum_is_not_pass_unchanged(scans):
+    scan = scans.Scan()
+    block = scan.all_lines()
+    block.samples[:] = np.finfo(np.float32).max
+    (out,) = scans.run(scan, CheckReadouts(), block)
+    np.testing.assert_array_equal(out.samples, block.samples)
+
+
 def test_or_they_are_set_to_zero_and_counted(scans):
     scan = scans.Scan()
     block = scan.all_lines()
