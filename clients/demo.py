@@ -128,6 +128,7 @@ async def run_demo(output: Path, scan_file: Path | None, chain: str, show: Show)
         simulated.truth.save(output / "truth.h5")
         opened, tr_ms = simulated.scan(), simulated.readout_ms
     else:
+        (output / "truth.h5").unlink(missing_ok=True)  # an earlier demonstration's, of another scan
         opened = read_scan(scan_file)
     scan = Scan(header=opened.header, messages=list(opened.messages), source=opened.source)
     engine = Engine()

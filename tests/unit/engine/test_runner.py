@@ -9,7 +9,7 @@ import pytest
 
 from echotrain.clients.async_client import AsyncClient
 from echotrain.clients.memory_connection import MemoryConnection
-from echotrain.engine import runner
+from echotrain.engine import intake
 from echotrain.engine.chain_config import ChainLibrary
 from echotrain.engine.engine import Engine
 from echotrain.engine.errors import DataError, Refused, RemoteError
@@ -270,7 +270,7 @@ async def test_a_slow_disk_holds_the_client_back_before_much_is_unwritten(make_e
         return append(recorder, frame)
 
     monkeypatch.setattr(Recorder, "append", slow)
-    monkeypatch.setattr(runner, "UNWRITTEN_BYTES", 50_000)
+    monkeypatch.setattr(intake, "UNWRITTEN_BYTES", 50_000)
     engine = make_engine(recordings=tmp_path / "rec")
     session = await AsyncClient(engine=engine).session(HEADER, "count")
     async with session:
