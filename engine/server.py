@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 
 from .allocator import keep_freed_memory
@@ -17,6 +18,10 @@ from .registry import Registry
 from .settings import Settings, host_port
 from .transports.mrd_tcp import MrdListener
 from .transports.zmq_router import ZmqListener
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes in Python may keep the interpreter from one that waits for it. With Python's 5 ms the
+receiving thread stands still behind every gadget; eight repetitions of 64 MiB took 0.13 s instead of 0.12 s."""
 
 
 class Server:
@@ -65,6 +70,7 @@ class Server:
         if self.settings.memory_mib is not None:
             _limit_memory(int(self.settings.memory_mib * 2**20))
         keep_freed_memory()
+        sys.setswitchinterval(SWITCH_SECONDS)
         _allow_many_connections()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
