@@ -19,11 +19,13 @@ Name = Annotated[str, typer.Argument(help="Name of the recording, or the beginni
 def list_all(record: Folder) -> None:
     """List the recordings of a folder."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ...engine.recordings import list_recordings
 
-    table = Table("recording", "MiB", "from", "chain", "readouts", "images", "outcome", box=None)
+    table = Table(
+        Column("recording", overflow="fold"), "MiB", "from", "chain", "readouts", "images", "outcome", box=None
+    )
     for recording in list_recordings(record):
         about = recording.about
         table.add_row(
