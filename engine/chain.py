@@ -17,8 +17,6 @@ from .messages import Array, Image, Message, Progress, Readouts, Text, Waveform
 
 T = TypeVar("T")
 
-FROM_CLIENT: tuple[type[Message], ...] = (Readouts, Waveform, Image, Array)
-"""What a client's stream may hold."""
 TO_CLIENT: tuple[type[Message], ...] = (Image, Waveform, Array, Text, Progress)
 """What may leave a chain."""
 _END = Text("")

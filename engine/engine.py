@@ -192,11 +192,6 @@ class Engine:
             runner.cancel("the engine is shutting down")
         return not left
 
-    @property
-    def is_draining(self) -> bool:
-        """Whether new sessions are refused."""
-        return self._draining
-
     def status(self) -> dict[str, Any]:
         """Say how the engine is: version, sessions, queues, chains; plain data."""
         return {

@@ -193,10 +193,6 @@ class Session:
         self.state = State.CLOSED
         return [Send(fault(error, self.messages)), Send(Close())]
 
-    def abandon(self) -> None:
-        """Say that the client has gone: nothing more can be sent."""
-        self.state = State.CLOSED
-
 
 def fault(error: BaseException, message_number: int | None = None) -> Fault:
     """Return an error as it travels; what is not ours is reported by type, without internals."""

@@ -26,7 +26,7 @@ MESSAGES = st.one_of(
 )
 
 
-@given(st.lists(st.one_of(MESSAGES, st.sampled_from(["begin", "drained", "fail", "abandon"])), max_size=30))
+@given(st.lists(st.one_of(MESSAGES, st.sampled_from(["begin", "drained", "fail"])), max_size=30))
 def test_no_order_of_events_breaks_a_session(events):
     session = Session()
     built = finished = closes = 0
@@ -40,9 +40,6 @@ def test_no_order_of_events_breaks_a_session(events):
                     orders = session.drained()
                 case "fail":
                     orders = session.fail(EchotrainError("stop"))
-                case "abandon":
-                    session.abandon()
-                    orders = []
                 case _:
                     orders = session.receive(event)
                     assert TRANSITIONS[before, type(event)] is session.state
