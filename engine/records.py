@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .messages import Message, MetaValue, NoiseState
 from .mrd_header import Encoding
 
-__all__ = ["CoilImages", "KSpace", "Key", "NoiseState", "Reconstruction"]
+__all__ = ["CalibratedKSpace", "CoilImages", "KSpace", "Key", "NoiseState", "Reconstruction"]
 
 
 class Key(NamedTuple):
@@ -65,6 +65,20 @@ class KSpace(Message):
     """Processing steps so far, in words."""
     meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))
     """What later images should carry in their metadata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibratedKSpace(Message):
+    """K-space with the coil sensitivity maps that belong to it: what SENSE-like reconstructions start from."""
+
+    kspace: KSpace
+    """On the encoded grid."""
+    sensitivities: NDArray[np.complex64]
+    """(coils, z, y, x) complex64 on the grid of ``reconstruction_grid``; over coils their squares sum to 1, or to 0
+    where there is no signal to see coils by."""
+    method: str
+    """How the maps were made, e.g. ``espirit``."""
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

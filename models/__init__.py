@@ -1,1 +1,1 @@
-"""The numerics: array in, array out. Nothing here sees a socket, a file or a configuration."""
+"""The numerics: arrays in, arrays out. Nothing here sees a socket or imports another room of ours."""

@@ -1,0 +1,1 @@
+"""Classical reconstruction: SENSE, GRAPPA, compressed sensing, partial Fourier, deep image prior."""

@@ -1,0 +1,1 @@
+"""Coil sensitivity maps, coil compression, g-factor."""

@@ -1,0 +1,1 @@
+"""Supervised networks, each a `Reconstructor`."""

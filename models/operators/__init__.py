@@ -1,0 +1,1 @@
+"""Linear operators: Fourier transform, sampling, sensitivities, finite differences, wavelets, low rank."""

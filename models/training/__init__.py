@@ -1,0 +1,1 @@
+"""Training: simulated scans in, weights out."""
