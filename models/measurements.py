@@ -30,8 +30,8 @@ class Measurements:
     maps: Tensor
     """(batch, coils, [z,] y, x) complex64 sensitivities; over coils their squares sum to 1, or 0 outside the body."""
     noise: float | None = None
-    """Standard deviation of the complex noise of one k-space sample, in the unit of k-space; 1 for prewhitened data in
-    SNR units, None where unknown."""
+    """Standard deviation of the complex noise of one k-space sample, in the unit of k-space; sqrt(2) for prewhitened
+    data in SNR units, where real and imaginary parts have unit variance each; None where unknown."""
 
     def __post_init__(self) -> None:
         k, m, s = self.kspace, self.mask, self.maps
