@@ -18,6 +18,7 @@ from .replay import replay
 from .serve import serve
 from .simulate import simulate
 from .status import status
+from .train import train
 
 app = typer.Typer(
     name="echotrain",
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, serve, recon, simulate, replay, status):
+for command in (demo, serve, recon, simulate, replay, status, train):
     app.command()(command)
 for group in (chains, gadgets, recordings, keys):
     app.add_typer(group)

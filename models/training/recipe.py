@@ -1,0 +1,137 @@
+"""Recipes: everything that decides what comes out of a training, in one TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..acquisition_range import AcquisitionRange
+from .errors import RecipeError
+from .plan import Schedule
+
+_Positive = Annotated[int, Field(ge=1)]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class ModelTable(_Table):
+    """``[model]``: what is trained."""
+
+    name: _Name
+    """Name of the model that comes out: lower-case letters, digits, dot, dash."""
+    architecture: str
+    """One of ``models.networks.build.ARCHITECTURES``."""
+    options: dict[str, Any] = {}
+    """Arguments of the network's constructor."""
+
+
+class DataTable(_Table):
+    """``[data]``: the images that scans are simulated from, HDF5 with ``image`` (slice, y, x) uint8."""
+
+    images: str
+    """File to train on, relative to the data folder."""
+    validation: str
+    """File to validate on, of other subjects, relative to the data folder."""
+
+
+class TrainingTable(_Table):
+    """``[training]``: how it is trained."""
+
+    steps: _Positive
+    """Updates of the weights; a time budget may allow fewer, never more."""
+    batch: _Positive
+    """Slices a step."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    """At its highest."""
+    warm_up: Annotated[int, Field(ge=0)] = 100
+    """Steps over which the learning rate rises linearly."""
+    schedule: Schedule = "cosine"
+    """How the learning rate falls: to 0 by a half cosine, or not at all."""
+    optimiser: Literal["adam", "adamw"] = "adam"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of adamw: decoupled; of adam: added to the gradient."""
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient, as a norm over all weights; a longer one is scaled down."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the exponential moving average of the weights, which is what is validated and shipped."""
+    loss: Literal["l1", "l2", "l1_ssim", "sure"] = "l1"
+    """Distance to the truth (``loss.py``), or without any truth (``sure.py``)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's forward and backward pass; weights and updates are float32. bfloat16 is by autocast."""
+    compile: bool = False
+    """Whether torch.compile compiles the network's blocks; takes a minute, pays on a GPU."""
+    seed: int = 0
+    """Of initial weights, simulated scans, and whatever else is drawn."""
+    validate_every: _Positive = 200
+    """Steps from one validation and checkpoint to the next."""
+    validation_batches: _Positive = 4
+    """Batches of the validation images, simulated with a fixed seed."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Validations without a better one after which the training ends; 0: it goes on."""
+
+
+class Recipe(_Table):
+    """A whole recipe."""
+
+    model: ModelTable
+    data: DataTable
+    acquisition: AcquisitionRange
+    """``[acquisition]``: the range that simulated scans are drawn from."""
+    training: TrainingTable
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    RecipeError
+        The file cannot be read, a field is unknown or missing, or a value does not fit; all faults are named.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"recipe {path} cannot be read: {error}") from None
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        faults = "\n  ".join(_explain(fault) for fault in error.errors())
+        raise RecipeError(f"recipe {path}:\n  {faults}") from None
+
+
+def differences(recipe: Recipe, other: Recipe) -> list[str]:
+    """Return ``table.field: value, other value`` for all fields that differ."""
+    ours, theirs = recipe.model_dump(), other.model_dump()
+    return [
+        f"{table}.{name}: {ours[table].get(name)!r}, {theirs[table].get(name)!r}"
+        for table in ours
+        for name in sorted(ours[table].keys() | theirs[table].keys())
+        if ours[table].get(name) != theirs[table].get(name)
+    ]
+
+
+def _explain(fault: Any) -> str:
+    *tables, name = (str(part) for part in fault["loc"])
+    where = ".".join((*tables, name))
+    if fault["type"] == "missing":
+        return f"{where} is missing"
+    if fault["type"] == "extra_forbidden":
+        known = _known(tables)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        return f"got {where}{hint} Known: {', '.join(known)}"
+    return f"{where}: got {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _known(tables: list[str]) -> tuple[str, ...]:
+    model: Any = Recipe
+    for table in tables:
+        model = model.model_fields[table].annotation
+    return tuple(model.model_fields)

@@ -1,0 +1,95 @@
+"""One training from recipe to weights: opens what it needs, resumes what is there, writes what comes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ..networks.build import build
+from ..shared_data import read_images
+from ..simulated_slices import SimulatedSlices
+from . import checkpoint
+from .checkpoint import CHECKPOINT, TrainingState, unprefixed
+from .errors import RecipeError
+from .learner import Learner
+from .loss import DISTANCES, Objective, supervised
+from .plan import Plan
+from .recipe import Recipe
+from .trainer import Trainer, Watcher
+from .validation import Validation, on_device
+
+VALIDATION_SEED = 20_260_101
+"""Of the simulated validation scans: the same for every recipe and seed."""
+_VALIDATION_BATCH = 4  # slices
+
+
+def prepare(
+    recipe: Recipe,
+    run: Path,
+    watcher: Watcher,
+    *,
+    device: torch.device,
+    budget: float | None = None,
+    restart: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Trainer:
+    """Make a trainer, in the state of the checkpoint of its run where there is one.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    run
+        Folder of the run; made.
+    watcher, budget, stop, clock
+        See ``Trainer``.
+    device
+        Where the network learns.
+    restart
+        Forget the checkpoint.
+
+    Raises
+    ------
+    RecipeError
+        The network or the images that it names do not exist.
+    CheckpointError
+        The checkpoint cannot be read, or is of another recipe.
+    """
+    training = recipe.training
+    run.mkdir(parents=True, exist_ok=True)
+    if restart:
+        (run / CHECKPOINT).unlink(missing_ok=True)
+    found = checkpoint.load(run, recipe)
+    torch.manual_seed(training.seed)
+    try:
+        network = build(recipe.model.architecture, recipe.model.options).to(device)
+        images, others = (read_images(name) for name in (recipe.data.images, recipe.data.validation))
+        batches = SimulatedSlices(images, recipe.acquisition, training.seed)
+        fixed = SimulatedSlices(others, recipe.acquisition, VALIDATION_SEED)
+    except (ValueError, OSError) as error:
+        raise RecipeError(f"recipe {recipe.model.name}: {error}") from None
+    cases = [on_device(fixed.batch(n, _VALIDATION_BATCH), device) for n in range(training.validation_batches)]
+    learner = Learner(network, _objective(training.loss), training)
+    state, tensors = found or (TrainingState(recipe=recipe, plan=Plan(last=training.steps)), {})
+    if tensors:
+        learner.restore(tensors)
+    return Trainer(
+        learner=learner,
+        batches=batches,
+        validation=Validation(cases),
+        folder=run,
+        watcher=watcher,
+        state=state,
+        best=unprefixed("best", tensors),
+        budget=budget,
+        stop=stop,
+        clock=clock,
+    )
+
+
+def _objective(name: str) -> Objective:
+    return supervised(DISTANCES[name])
