@@ -1,0 +1,179 @@
+"""Undersampled scans of several coils, simulated from magnitude images: what networks are trained on.
+
+The images are magnitude images, some of them filtered by a scanner: figures from what is simulated of them say so
+(E. Shimron et al., PNAS 119, e2117203119 (2022)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import fft
+from torch import Tensor
+
+from .acquisition_range import AcquisitionRange
+from .measurements import Measurements
+from .phantom_grid import resize_centred
+from .random_coils import random_sensitivities
+from .random_masks import LINE_MASKS, calibration_lines
+from .random_phase import random_phase
+
+_BODY = 0.1  # of the brightest pixels: what is above counts as body for the SNR
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Simulated measurements and what a perfect reconstruction would make of them."""
+
+    measurements: Measurements
+    """In SNR units: the complex noise of a sample has a standard deviation of 1 (0 where there is none)."""
+    target: Tensor
+    """(batch, y, x) complex64: the noise-free coil images, combined with the maps of the measurements."""
+
+
+class SimulatedSlices:
+    """Batches of simulated acquisitions; any batch can be asked for at any time and is always the same.
+
+    Parameters
+    ----------
+    images
+        (N, y, x) uint8 magnitude images, at least as large as the crop.
+    acquisition_range
+        What varies.
+    seed
+        With the same seed, batch number n is the same to the bit.
+
+    Raises
+    ------
+    ValueError
+        The images have another shape or type.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], acquisition_range: AcquisitionRange, seed: int) -> None:
+        if images.ndim != 3 or images.dtype != np.uint8 or not len(images):
+            raise ValueError(f"images are {images.shape} {images.dtype}, expected (N, y, x) uint8, N at least 1")
+        self._images, self._range, self._seed = images, acquisition_range, seed
+
+    def batch(self, number: int, size: int) -> TrainingBatch:
+        """Simulate one batch.
+
+        Parameters
+        ----------
+        number
+            Which one, from 0.
+        size
+            Slices in it: drawn from the images, with replacement.
+        """
+        rng = np.random.default_rng([self._seed, number])
+        drawn = self._range
+        coils = int(rng.integers(drawn.coils[0], drawn.coils[1], endpoint=True))
+        steps = range(drawn.crop[0], drawn.crop[1] + 1, 8)
+        shape = (int(rng.choice(steps)), int(rng.choice(steps)))
+        slices = [self._slice(coils, shape, stream) for stream in rng.spawn(size)]
+        kspace, mask, maps, target = (torch.from_numpy(np.stack(part)) for part in zip(*slices, strict=True))
+        noise = 1.0 if np.isfinite(drawn.snr[0]) else 0.0
+        return TrainingBatch(Measurements(kspace, mask[:, None, :, None], maps, noise), target)
+
+    def _slice(
+        self, coils: int, shape: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.complex64], NDArray[np.complex64]]:
+        drawn = self._range
+        magnitude = random_view(self._images[rng.integers(len(self._images))], shape, rng.uniform(*drawn.window), rng)
+        image = magnitude * random_phase(shape, rng)
+        sensitivities = random_sensitivities(
+            coils, shape, rng, distance=rng.uniform(*drawn.distance), correlation=rng.uniform(*drawn.correlation)
+        )
+        acceleration = float(np.exp(rng.uniform(*np.log(drawn.acceleration))))
+        mask = LINE_MASKS[rng.choice(drawn.masks)](shape[0], acceleration, rng)
+
+        coil_images = sensitivities * image
+        seen = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
+        body = magnitude > _BODY * magnitude.max()
+        noisy = np.isfinite(drawn.snr[0])
+        snr = float(np.exp(rng.uniform(*np.log(drawn.snr)))) if noisy else 1.0
+        coil_images *= np.float32(snr / max(float(seen[body].mean()) if body.any() else 0.0, 1e-6))
+        kspace = centred_fft(coil_images)
+        if noisy:
+            kspace += rng.standard_normal((*kspace.shape, 2), np.float32).view(np.complex64)[..., 0] * np.sqrt(
+                np.float32(0.5)
+            )
+        if rng.choice(drawn.maps) == "true":
+            maps = sensitivities / np.sqrt(np.sum(np.abs(sensitivities) ** 2, axis=0))
+        else:
+            maps = low_resolution_maps(kspace, calibration_lines(shape[0], acceleration))
+        return kspace * mask[:, None], mask, maps, np.sum(maps.conj() * coil_images, axis=0)
+
+
+def random_view(
+    image: NDArray[np.uint8], shape: tuple[int, int], window: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Cut a random window out of an image, turn and flip it, and resample it to a shape.
+
+    Parameters
+    ----------
+    image
+        (y, x) magnitudes.
+    shape
+        (y, x) of the result.
+    window
+        Share of the image's shorter side; pixels are never made smaller, so a window is at least as large as the shape.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray
+        (y, x) float32, up to about 1.
+    """
+    turned = np.rot90(image, int(rng.integers(4)))[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    scale = max(window * min(turned.shape) / max(shape), 1.0)
+    size = [min(round(scale * n), whole) for n, whole in zip(shape, turned.shape, strict=True)]
+    first = [int(rng.integers(whole - n, endpoint=True)) for n, whole in zip(size, turned.shape, strict=True)]
+    part = turned[first[0] : first[0] + size[0], first[1] : first[1] + size[1]].astype(np.float32) / 255
+    spectrum = resize_centred(fft.fftshift(fft.fft2(part, norm="forward")), shape)
+    resampled = fft.ifft2(fft.ifftshift(spectrum), norm="forward").real
+    return np.maximum(resampled, 0)
+
+
+def low_resolution_maps(kspace: NDArray[np.complex64], lines: int) -> NDArray[np.complex64]:
+    """Estimate coil maps from the centre of k-space: windowed low-resolution coil images over their common magnitude.
+
+    After K. P. Pruessmann et al., Magn. Reson. Med. 42, 952 (1999); the phase is relative to the first virtual coil.
+
+    Parameters
+    ----------
+    kspace
+        (coils, ky, kx).
+    lines
+        Calibration lines in the middle of ky; as many columns are used of kx.
+
+    Returns
+    -------
+    ndarray
+        (coils, y, x) complex64; over coils their squares sum to 1 in the body, 0 outside of it.
+    """
+    windows = []
+    for n in kspace.shape[1:]:
+        width = min(lines, n)
+        windows.append(np.zeros(n, np.float32))
+        windows[-1][n // 2 - width // 2 : n // 2 - width // 2 + width] = np.hanning(width + 2)[1:-1]
+    coarse = centred_ifft(kspace * (windows[0][:, None] * windows[1]))
+    common = np.sqrt(np.sum(np.abs(coarse) ** 2, axis=0))
+    flat = coarse.reshape(len(coarse), -1)
+    virtual = np.linalg.eigh(flat @ flat.conj().T)[1][:, -1]
+    reference = np.tensordot(virtual.conj(), coarse, axes=1)
+    maps = coarse * np.exp(-1j * np.angle(reference)) / np.maximum(common, 1e-12)
+    return np.where(common > _BODY * common.max(), maps, 0).astype(np.complex64)
+
+
+def centred_fft(images: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Image to k-space over the last two axes, centred, orthonormal, in single precision."""
+    return np.asarray(fft.fftshift(fft.fft2(fft.ifftshift(images, (-2, -1)), norm="ortho"), (-2, -1)))
+
+
+def centred_ifft(kspace: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """K-space to image over the last two axes, centred, orthonormal, in single precision."""
+    return np.asarray(fft.fftshift(fft.ifft2(fft.ifftshift(kspace, (-2, -1)), norm="ortho"), (-2, -1)))
