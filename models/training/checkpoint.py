@@ -43,6 +43,8 @@ class TrainingState(BaseModel):
     """Since the training first began, pauses left out."""
     cpu_seconds: float = 0.0
     """Of the process and all its threads, likewise."""
+    validation_seconds: float = 0.0
+    """Wall time that the last validation took."""
     curve: list[CurvePoint] = []
 
 

@@ -15,7 +15,7 @@ class CheckpointError(TrainingError):
     """A checkpoint that cannot be read, or that another recipe wrote."""
 
 
-class DivergedError(TrainingError):
+class DivergedError(TrainingError, ArithmeticError):
     """Loss or gradient became infinite or NaN.
 
     Attributes

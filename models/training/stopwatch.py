@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _SLOW_FIRST = 2  # steps of a process that allocate and compile: no measure of the others
-_WEIGHT = 0.02  # of one step in the running mean
+_WEIGHT = 0.05  # of one step in the running mean
 
 
 class Stopwatch:
@@ -17,6 +17,8 @@ class Stopwatch:
     ----------
     wall_seconds, cpu_seconds
         Spent before this process.
+    validation_seconds
+        That the last validation before took.
     budget
         Wall seconds that the training may take in all; None: no limit.
     clock
@@ -28,6 +30,7 @@ class Stopwatch:
         *,
         wall_seconds: float = 0.0,
         cpu_seconds: float = 0.0,
+        validation_seconds: float = 0.0,
         budget: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,8 +43,8 @@ class Stopwatch:
         """Wall seconds of this process by activity."""
         self.step_seconds: float | None = None
         """Running mean of a training step; None until steps of the usual speed were seen."""
-        self.validation_seconds = 0.0
-        """Of the last validation, with checkpoint and pictures."""
+        self.validation_seconds = validation_seconds
+        """Wall time of the last validation, with checkpoint and pictures."""
 
     def wall(self) -> float:
         """Return wall seconds since the training first began."""

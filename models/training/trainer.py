@@ -82,7 +82,11 @@ class Trainer:
         """
         state, training = self.state, self.state.recipe.training
         self.stopwatch = Stopwatch(
-            wall_seconds=state.wall_seconds, cpu_seconds=state.cpu_seconds, budget=self.budget, clock=self.clock
+            wall_seconds=state.wall_seconds,
+            cpu_seconds=state.cpu_seconds,
+            validation_seconds=state.validation_seconds,
+            budget=self.budget,
+            clock=self.clock,
         )
         if not self.best:
             self._validate()
@@ -145,7 +149,7 @@ class Trainer:
             state.curve.append(point)
             state.loss_sum, state.loss_steps = 0.0, 0
             self._save()
-        watch.validation_seconds = self.clock() - began
+        watch.validation_seconds = state.validation_seconds = self.clock() - began
         self.watcher.validated(point, state.plan.last)
 
     def _save(self) -> None:
