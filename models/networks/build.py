@@ -11,12 +11,14 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from .network import Network
+from .resunetpp import ResUNetPlusPlus
 from .unet import UNet
 from .varnet import VarNet
 
 ARCHITECTURES: Mapping[str, type[Network]] = MappingProxyType(
     {
         "unet": UNet,
+        "resunetpp": ResUNetPlusPlus,
         "varnet": VarNet,
     }
 )

@@ -8,6 +8,7 @@ from echotrain.models.networks.build import build
 
 SMALL = {
     "unet": {"channels": 4, "pools": 2},
+    "resunetpp": {"channels": 4},
     "varnet": {"cascades": 2, "channels": 4, "pools": 2},
 }
 """Options that make each architecture small enough for tests."""

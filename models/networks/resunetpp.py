@@ -1,0 +1,40 @@
+"""ResUNet++ as a reconstruction: what it finds wrong with the zero-filled image is taken off."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+from ..measurements import Measurements
+from .network import Block, Network, as_channels, as_complex, image_scale, padded
+from .resunetpp_block import ResUNetPlusPlusBlock
+
+
+class ResUNetPlusPlus(Network):
+    """x = A^H y + ResUNet++(A^H y): D. Jha et al., ISM 2019, with complex images as two channels.
+
+    The reconstruction that T. Han et al. (MICCAI 2024) attack. Sees neither mask nor coils; the result need not agree
+    with what was measured.
+
+    Parameters
+    ----------
+    channels
+        Channels at full resolution, doubled at each of three levels below and at the bridge; 16 in the authors' code.
+    """
+
+    def __init__(self, *, channels: Annotated[int, Field(ge=1)] = 16) -> None:
+        super().__init__()
+        self.resunetpp = ResUNetPlusPlusBlock(channels)
+
+    def forward(self, measurements: Measurements) -> Tensor:
+        """Reconstruct: (batch, y, x) complex64."""
+        image = measurements.zero_filled()
+        scale = image_scale(image)
+        x, inside = padded(as_channels(image / scale), 8)
+        return image + scale * as_complex(self.resunetpp(x)[..., *inside])
+
+    def blocks(self) -> tuple[Block, ...]:
+        """List the one network."""
+        return (Block("resunetpp", (2,), 8),)
