@@ -92,12 +92,14 @@ class Trainer:
             self._validate()
         with Prefetch(lambda number: self.batches.batch(number, training.batch), state.step) as prefetch:
             while not state.ended and not self.stop():
-                self._step(prefetch)
                 if state.step >= state.plan.last:
                     state.ended = "all steps done"
                 elif self.stopwatch.over:
                     state.ended = "the time budget is spent"
-                if state.ended or state.step % training.validate_every == 0:
+                else:
+                    self._step(prefetch)
+                due = state.ended or state.step % training.validate_every == 0
+                if due and state.curve[-1].step != state.step:
                     self._validate()
         self._save()
         draw_png(self.folder / "curves.png", state.curve, self.validation.zero_filled)
