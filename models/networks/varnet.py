@@ -66,18 +66,22 @@ class VarNet(Network):
         ValueError
             Maps are to be learnt and a scan has no calibration region.
         """
-        F = FourierOperator()
         S = SensitivityOperator(measurements.maps)
         E = S if self.learnt_maps is None else SensitivityOperator(self.learnt_maps(measurements))
         scale = image_scale(measurements.zero_filled())
-        y = measurements.kspace / scale[:, None]
-        k = y
+        y = FourierOperator().adjoint(measurements.kspace / scale[:, None])
+        # the k-space of each coil is carried as its image c = F^-1 k: then sampling is a circular convolution, for
+        # which centring cancels, and so does the transform along readouts that are sampled whole
+        axes = (-2,) if measurements.mask.shape[-1] == 1 else (-2, -1)
+        sampled = torch.fft.ifftshift(measurements.mask, dim=axes)
+        c = y
         for cascade, eta in enumerate(self.eta):
-            x, inside = padded(as_channels(E.adjoint(F.adjoint(k))), 2**self.pools)
+            x, inside = padded(as_channels(E.adjoint(c)), 2**self.pools)
             regulariser = self.regularisers[cascade % len(self.regularisers)]
-            refinement = F(E(as_complex(regulariser(x)[..., *inside])))
-            k = k - eta * measurements.mask * (k - y) + refinement
-        return scale * S.adjoint(F.adjoint(k))
+            refinement = E(as_complex(regulariser(x)[..., *inside]))
+            mismatch = torch.fft.ifftn(torch.fft.fftn(c, dim=axes) * (eta * sampled), dim=axes) - eta * y
+            c = c - mismatch + refinement
+        return scale * S.adjoint(c)
 
     def blocks(self) -> tuple[Block, ...]:
         """List the regularisers, and the network that estimates maps."""
