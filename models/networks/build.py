@@ -10,6 +10,8 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from .irim import IRIM
+from .modl import MoDL
 from .network import Network
 from .resunetpp import ResUNetPlusPlus
 from .unet import UNet
@@ -20,6 +22,8 @@ ARCHITECTURES: Mapping[str, type[Network]] = MappingProxyType(
         "unet": UNet,
         "resunetpp": ResUNetPlusPlus,
         "varnet": VarNet,
+        "irim": IRIM,
+        "modl": MoDL,
     }
 )
 """Every network that there is, by the name that recipes and model cards use."""

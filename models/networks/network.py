@@ -38,7 +38,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def blocks(self) -> tuple[Block, ...]:
-        """List every part that computes with real tensors; together they hold all parameters but a few scalars."""
+        """List every part that computes with real tensors; all weights but scalars and small matrices are in them."""
 
 
 def image_scale(image: Tensor) -> Tensor:

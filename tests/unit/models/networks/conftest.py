@@ -10,6 +10,8 @@ SMALL = {
     "unet": {"channels": 4, "pools": 2},
     "resunetpp": {"channels": 4},
     "varnet": {"cascades": 2, "channels": 4, "pools": 2},
+    "irim": {"steps": 2, "channels": 8, "hidden": 4, "strides": [1, 2]},
+    "modl": {"unrolls": 2, "channels": 4, "pools": 2},
 }
 """Options that make each architecture small enough for tests."""
 
