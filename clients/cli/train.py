@@ -86,8 +86,11 @@ def train(
                 stop=stopped.is_set,
             )
             _announce(trainer, folder, weights)
-            trainer.run()
-        publish(trainer, weights)
+            try:
+                trainer.run()
+            finally:  # whatever ended it: what was best so far is worth having
+                if trainer.best:
+                    publish(trainer, weights)
         _conclude(trainer, folder, weights)
     except TrainingError as error:
         raise ConfigurationError(str(error)) from None
