@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import h5py
@@ -49,10 +50,41 @@ def read_images(path: Path | str) -> NDArray[np.uint8]:
     FileNotFoundError
         There is no such file.
     """
+    with h5py.File(_image_file(path)) as opened:
+        return np.asarray(opened["image"][()], np.uint8)
+
+
+def split_images(path: Path | str, subjects: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read images like ``read_images``, those of some subjects apart.
+
+    Returns
+    -------
+    others, chosen
+        Both (slices, y, x) uint8.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        No slice is of a subject that is named, or none is of another.
+    """
+    with h5py.File(_image_file(path)) as opened:
+        images = np.asarray(opened["image"][()], np.uint8)
+        owners = opened["subject"].asstr()[()]
+    for subject in subjects:
+        if subject not in owners:
+            raise ValueError(f"got the subject {subject!r}, known in {path}: {', '.join(sorted(set(owners)))}")
+    chosen = np.isin(owners, list(subjects))
+    if chosen.all():
+        raise ValueError(f"all subjects of {path} are chosen; expected others to be left")
+    return images[~chosen], images[chosen]
+
+
+def _image_file(path: Path | str) -> Path:
     file = Path(path)
     if not file.is_file():
         file = shared_data() / path
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing; its place is images/ of the shared data (ECHOTRAIN_DATA)")
-    with h5py.File(file) as opened:
-        return np.asarray(opened["image"][()], np.uint8)
+    return file

@@ -36,9 +36,9 @@ class DataTable(_Table):
     """``[data]``: the images that scans are simulated from, HDF5 with ``image`` (slice, y, x) uint8."""
 
     images: str
-    """File to train on, relative to the data folder."""
-    validation: str
-    """File to validate on, of other subjects, relative to the data folder."""
+    """The file, relative to the data folder; it names the subject of every slice."""
+    validation: Annotated[list[str], Field(min_length=1)]
+    """Subjects of that file to validate on, by which weights are chosen; the others are trained on."""
 
 
 class TrainingTable(_Table):

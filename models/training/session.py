@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..networks.build import build
-from ..shared_data import read_images
+from ..shared_data import split_images
 from ..simulated_slices import SimulatedSlices
 from . import checkpoint
 from .checkpoint import CHECKPOINT, TrainingState, unprefixed
@@ -67,7 +67,7 @@ def prepare(
     torch.manual_seed(training.seed)
     try:
         network = build(recipe.model.architecture, recipe.model.options).to(device)
-        images, others = (read_images(name) for name in (recipe.data.images, recipe.data.validation))
+        images, others = split_images(recipe.data.images, recipe.data.validation)
         batches = SimulatedSlices(images, recipe.acquisition, training.seed)
         fixed = SimulatedSlices(others, recipe.acquisition, VALIDATION_SEED)
     except (ValueError, OSError) as error:

@@ -78,7 +78,7 @@ def recipe():
         } | changes  # fmt: skip
         return Recipe(
             model=ModelTable(name="tiny", architecture="unet"),
-            data=DataTable(images="a.h5", validation="b.h5"),
+            data=DataTable(images="a.h5", validation=["b"]),
             acquisition=AcquisitionRange(),
             training=TrainingTable(**training),
         )

@@ -13,7 +13,7 @@ name = "a-name"
 architecture = "unet"
 [data]
 images = "images/brains_train.h5"
-validation = "images/brains_val.h5"
+validation = ["cheng-045"]
 [acquisition]
 crop = [96, 128]
 acceleration = [8.0, 8.0]
