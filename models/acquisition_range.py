@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MaskKind = Literal["uniform", "variable_density", "equispaced", "partial_fourier"]
-MapKind = Literal["true", "calibration"]
+MaskKind = Literal["uniform", "variable_density", "equispaced", "partial_fourier", "poisson_disc"]
+MapKind = Literal["true", "low_resolution", "espirit"]
 
 
 class AcquisitionRange(BaseModel):
@@ -34,8 +34,8 @@ class AcquisitionRange(BaseModel):
     acceleration: tuple[Annotated[float, Field(ge=1)], Annotated[float, Field(le=32)]] = (2.0, 12.0)
     """Acceleration factor R, all sampled lines counted; drawn uniformly in log R for each slice."""
     masks: Annotated[tuple[MaskKind, ...], Field(min_length=1)] = ("uniform", "variable_density", "equispaced")
-    """Kinds of mask, each as likely as the others."""
-    maps: Annotated[tuple[MapKind, ...], Field(min_length=1)] = ("true", "calibration")
+    """Kinds of mask, each as likely as the others; all slices of a batch have Poisson discs, or none has."""
+    maps: Annotated[tuple[MapKind, ...], Field(min_length=1)] = ("true", "low_resolution", "espirit")
     """Coil maps, each as likely as the others: the true ones, known everywhere, or estimated from the centre lines."""
     snr: tuple[Annotated[float, Field(gt=0)], float] = (10.0, 100.0)
     """Mean signal of the body over the noise of a fully sampled image; drawn uniformly in its logarithm for each slice.

@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 from scipy import fft
 from torch import Tensor
 
-from .acquisition_range import AcquisitionRange
+from .acquisition_range import AcquisitionRange, MaskKind
+from .calibration_maps import coarse_espirit_maps, low_resolution_maps
+from .fourier import centre, centred_fft
 from .measurements import Measurements
 from .phantom_grid import resize_centred
+from .poisson_order import poisson_points
 from .random_coils import random_sensitivities
 from .random_masks import LINE_MASKS, calibration_lines
 from .random_phase import random_phase
 
-_BODY = 0.1  # of the brightest pixels: what is above counts as body for the SNR
+_BODY = 0.1  # of the brightest pixel: what is above counts as body for the SNR
+_CALIBRATION_COLUMNS = 24  # of the fully sampled readouts: more do not make maps better
 
 
 @dataclass(frozen=True)
@@ -70,41 +74,53 @@ class SimulatedSlices:
         rng = np.random.default_rng([self._seed, number])
         drawn = self._range
         coils = int(rng.integers(drawn.coils[0], drawn.coils[1], endpoint=True))
-        steps = range(drawn.crop[0], drawn.crop[1] + 1, 8)
-        shape = (int(rng.choice(steps)), int(rng.choice(steps)))
-        slices = [self._slice(coils, shape, stream) for stream in rng.spawn(size)]
+        sides = range(drawn.crop[0], drawn.crop[1] + 1, 8)
+        shape = (int(rng.choice(sides)), int(rng.choice(sides)))
+        # points and whole readouts are not mixed: where a batch has readouts only, reconstructions are faster
+        kind = rng.choice(drawn.masks)
+        kinds = (kind,) if kind == "poisson_disc" else tuple(k for k in drawn.masks if k != "poisson_disc")
+        slices = [self._slice(coils, shape, kinds, stream) for stream in rng.spawn(size)]
         kspace, mask, maps, target = (torch.from_numpy(np.stack(part)) for part in zip(*slices, strict=True))
         noise = 1.0 if np.isfinite(drawn.snr[0]) else 0.0
-        return TrainingBatch(Measurements(kspace, mask[:, None, :, None], maps, noise), target)
+        return TrainingBatch(Measurements(kspace, mask[:, None], maps, noise), target)
 
     def _slice(
-        self, coils: int, shape: tuple[int, int], rng: np.random.Generator
+        self, coils: int, shape: tuple[int, int], kinds: tuple[MaskKind, ...], rng: np.random.Generator
     ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.complex64], NDArray[np.complex64]]:
+        """K-space (coils, ky, kx), mask (ky, kx or 1), maps (coils, y, x), target (y, x)."""
         drawn = self._range
         magnitude = random_view(self._images[rng.integers(len(self._images))], shape, rng.uniform(*drawn.window), rng)
         image = magnitude * random_phase(shape, rng)
-        sensitivities = random_sensitivities(
-            coils, shape, rng, distance=rng.uniform(*drawn.distance), correlation=rng.uniform(*drawn.correlation)
-        )
+        distance, correlation = rng.uniform(*drawn.distance), rng.uniform(*drawn.correlation)
+        sensitivities = random_sensitivities(coils, shape, rng, distance, correlation)
         acceleration = float(np.exp(rng.uniform(*np.log(drawn.acceleration))))
-        mask = LINE_MASKS[rng.choice(drawn.masks)](shape[0], acceleration, rng)
+        lines = calibration_lines(shape[0], acceleration)
+        kind = rng.choice(kinds)
+        if kind == "poisson_disc":
+            mask = poisson_points(shape, acceleration, rng, centre=lines)
+        else:
+            mask = LINE_MASKS[kind](shape[0], acceleration, rng)[:, None]
 
         coil_images = sensitivities * image
         seen = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
-        body = magnitude > _BODY * magnitude.max()
+        body = magnitude >= _BODY * magnitude.max()
         noisy = np.isfinite(drawn.snr[0])
         snr = float(np.exp(rng.uniform(*np.log(drawn.snr)))) if noisy else 1.0
-        coil_images *= np.float32(snr / max(float(seen[body].mean()) if body.any() else 0.0, 1e-6))
-        kspace = centred_fft(coil_images)
+        coil_images *= np.float32(snr / max(float(seen[body].mean()), 1e-6))
+        kspace = centred_fft(coil_images, (-2, -1))
         if noisy:
-            kspace += rng.standard_normal((*kspace.shape, 2), np.float32).view(np.complex64)[..., 0] * np.sqrt(
-                np.float32(0.5)
-            )
-        if rng.choice(drawn.maps) == "true":
-            maps = sensitivities / np.sqrt(np.sum(np.abs(sensitivities) ** 2, axis=0))
-        else:
-            maps = low_resolution_maps(kspace, calibration_lines(shape[0], acceleration))
-        return kspace * mask[:, None], mask, maps, np.sum(maps.conj() * coil_images, axis=0)
+            parts = rng.standard_normal((*kspace.shape, 2), np.float32) * np.float32(np.sqrt(0.5))
+            kspace += parts.view(np.complex64)[..., 0]
+        columns = lines if kind == "poisson_disc" else _CALIBRATION_COLUMNS
+        calibration = np.ascontiguousarray(centre(kspace, (coils, lines, min(columns, shape[1]))))
+        match rng.choice(drawn.maps):
+            case "true":
+                maps = sensitivities / np.sqrt(np.sum(np.abs(sensitivities) ** 2, axis=0))
+            case "low_resolution":
+                maps = low_resolution_maps(calibration, shape)
+            case _:
+                maps = coarse_espirit_maps(calibration, shape)
+        return kspace * mask, mask, maps, np.sum(maps.conj() * coil_images, axis=0)
 
 
 def random_view(
@@ -136,44 +152,3 @@ def random_view(
     spectrum = resize_centred(fft.fftshift(fft.fft2(part, norm="forward")), shape)
     resampled = fft.ifft2(fft.ifftshift(spectrum), norm="forward").real
     return np.maximum(resampled, 0)
-
-
-def low_resolution_maps(kspace: NDArray[np.complex64], lines: int) -> NDArray[np.complex64]:
-    """Estimate coil maps from the centre of k-space: windowed low-resolution coil images over their common magnitude.
-
-    After K. P. Pruessmann et al., Magn. Reson. Med. 42, 952 (1999); the phase is relative to the first virtual coil.
-
-    Parameters
-    ----------
-    kspace
-        (coils, ky, kx).
-    lines
-        Calibration lines in the middle of ky; as many columns are used of kx.
-
-    Returns
-    -------
-    ndarray
-        (coils, y, x) complex64; over coils their squares sum to 1 in the body, 0 outside of it.
-    """
-    windows = []
-    for n in kspace.shape[1:]:
-        width = min(lines, n)
-        windows.append(np.zeros(n, np.float32))
-        windows[-1][n // 2 - width // 2 : n // 2 - width // 2 + width] = np.hanning(width + 2)[1:-1]
-    coarse = centred_ifft(kspace * (windows[0][:, None] * windows[1]))
-    common = np.sqrt(np.sum(np.abs(coarse) ** 2, axis=0))
-    flat = coarse.reshape(len(coarse), -1)
-    virtual = np.linalg.eigh(flat @ flat.conj().T)[1][:, -1]
-    reference = np.tensordot(virtual.conj(), coarse, axes=1)
-    maps = coarse * np.exp(-1j * np.angle(reference)) / np.maximum(common, 1e-12)
-    return np.where(common > _BODY * common.max(), maps, 0).astype(np.complex64)
-
-
-def centred_fft(images: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Image to k-space over the last two axes, centred, orthonormal, in single precision."""
-    return np.asarray(fft.fftshift(fft.fft2(fft.ifftshift(images, (-2, -1)), norm="ortho"), (-2, -1)))
-
-
-def centred_ifft(kspace: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """K-space to image over the last two axes, centred, orthonormal, in single precision."""
-    return np.asarray(fft.fftshift(fft.ifft2(fft.ifftshift(kspace, (-2, -1)), norm="ortho"), (-2, -1)))
