@@ -1,0 +1,37 @@
+"""K-space of which GRAPPA knows the answer."""
+
+import numpy as np
+import pytest
+import torch
+
+from echotrain.models.fourier import centred_fft, centred_ifft
+
+
+@pytest.fixture
+def harmonic_kspace():
+    """K-space (batch, coils, *grid) complex128 of random objects seen by coils of few harmonics.
+
+    Each sensitivity is a sum of the harmonics -1, 0, 1 along every axis, so a sample of a coil is a fixed combination
+    of the object's 3^axes neighbouring samples: missing lines are exact combinations of acquired ones, if those are
+    enough. Lines within a margin of the edges are zero, so that nothing is lost beyond them.
+    """
+
+    def make(grid, coils, *, batch=1, margin=3, seed=0):
+        rng = np.random.default_rng(seed)
+
+        def normal(*shape):
+            return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+
+        inside = np.ones(grid)
+        for axis, n in enumerate(grid):
+            room = min(margin, (n - 1) // 2)
+            edge = np.minimum(np.arange(n), n - 1 - np.arange(n)) >= room
+            inside *= edge.reshape([-1 if a == axis else 1 for a in range(len(grid))])
+        objects = centred_ifft(normal(batch, *grid) * inside, range(1, len(grid) + 1))
+        harmonics = np.zeros((coils, *grid), complex)
+        middle = tuple(slice(n // 2 - (n > 1), n // 2 + 1 + (n > 1)) for n in grid)
+        harmonics[:, *middle] = normal(coils, *(3 if n > 1 else 1 for n in grid))
+        maps = centred_ifft(harmonics, range(1, len(grid) + 1))
+        return torch.from_numpy(centred_fft(objects[:, None] * maps, range(2, len(grid) + 2)))
+
+    return make
