@@ -81,6 +81,18 @@ def split_images(path: Path | str, subjects: Collection[str]) -> tuple[NDArray[n
     return images[~chosen], images[chosen]
 
 
+def read_sources(path: Path | str) -> tuple[str, ...]:
+    """Return the names of all data sets that a file of images/ was made of, sorted; see ``ATTRIBUTIONS``.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    """
+    with h5py.File(_image_file(path)) as opened:
+        return tuple(sorted(set(opened["source"].asstr()[()])))
+
+
 def _image_file(path: Path | str) -> Path:
     file = Path(path)
     if not file.is_file():

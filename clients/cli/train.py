@@ -56,7 +56,7 @@ def train(
 
     from ...engine.errors import ConfigurationError
     from ...models.training.errors import TrainingError
-    from ...models.training.publish import publish
+    from ...models.training.publish import next_version, publish
     from ...models.training.recipe import load_recipe
     from ...models.training.session import prepare
     from ..training_display import training_display
@@ -75,17 +75,21 @@ def train(
         name = wanted.model.name
         folder = run or Path("runs") / name
         weights = output or _weights_folder(folder, name)
+        version = next_version(weights)
         with training_display() as display:
             trainer = prepare(
                 wanted,
                 folder,
                 display,
                 device=_device(device),
+                version=version,
                 budget=budget,
                 restart=restart,
                 stop=stopped.is_set,
             )
             _announce(trainer, folder, weights)
+            if trainer.state.ended and trainer.state.version == version - 1:
+                return  # nothing left to do, and the card may have been added to
             try:
                 trainer.run()
             finally:  # whatever ended it: what was best so far is worth having
@@ -116,7 +120,7 @@ def _weights_folder(run: Path, name: str) -> Path:
     from ... import models
 
     shipped = Path(models.__file__).resolve().parent
-    return shipped / "weights" / name if (shipped.parent / "pyproject.toml").is_file() else run / "weights"
+    return shipped / "weights" / name if (shipped.parent / "pyproject.toml").is_file() else run / "weights" / name
 
 
 def _device(name: str) -> torch.device:

@@ -28,6 +28,8 @@ class TrainingState(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     recipe: Recipe
+    version: int = 1
+    """Of the model that comes out."""
     plan: Plan
     step: int = 0
     """Steps done; the number of the next batch."""

@@ -30,6 +30,8 @@ class ModelTable(_Table):
     """One of ``models.networks.build.ARCHITECTURES``."""
     options: dict[str, Any] = {}
     """Arguments of the network's constructor."""
+    storage: Literal["float32", "float16"] = "float16"
+    """Precision of the weights on disk; float16 rounds each to 5e-4 of itself."""
 
 
 class DataTable(_Table):

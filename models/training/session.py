@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from ..networks.build import build
-from ..shared_data import split_images
+from ..shared_data import read_sources, split_images
 from ..simulated_slices import SimulatedSlices
 from . import checkpoint
-from .checkpoint import CHECKPOINT, TrainingState, unprefixed
+from .checkpoint import TrainingState, unprefixed
 from .errors import RecipeError
 from .learner import Learner
 from .loss import DISTANCES, Objective, supervised
@@ -32,6 +32,7 @@ def prepare(
     watcher: Watcher,
     *,
     device: torch.device,
+    version: int = 1,
     budget: float | None = None,
     restart: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -49,6 +50,8 @@ def prepare(
         See ``Trainer``.
     device
         Where the network learns.
+    version
+        Of the model, if its training is not resumed.
     restart
         Forget the checkpoint.
 
@@ -61,22 +64,24 @@ def prepare(
     """
     training = recipe.training
     run.mkdir(parents=True, exist_ok=True)
-    if restart:
-        (run / CHECKPOINT).unlink(missing_ok=True)
-    found = checkpoint.load(run, recipe)
+    found = None if restart else checkpoint.load(run, recipe)
     torch.manual_seed(training.seed)
     try:
         network = build(recipe.model.architecture, recipe.model.options).to(device)
+        read_sources(recipe.data.images)  # the card will name them: what is missing is to be told now
         images, others = split_images(recipe.data.images, recipe.data.validation)
         batches = SimulatedSlices(images, recipe.acquisition, training.seed)
         fixed = SimulatedSlices(others, recipe.acquisition, VALIDATION_SEED)
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:
         raise RecipeError(f"recipe {recipe.model.name}: {error}") from None
     cases = [on_device(fixed.batch(n, _VALIDATION_BATCH), device) for n in range(training.validation_batches)]
     learner = Learner(network, _objective(training.loss), training)
-    state, tensors = found or (TrainingState(recipe=recipe, plan=Plan(last=training.steps)), {})
+    state, tensors = found or (TrainingState(recipe=recipe, version=version, plan=Plan(last=training.steps)), {})
     if tensors:
         learner.restore(tensors)
+    else:
+        for picture in run.glob("validation-*.png"):  # of a training before
+            picture.unlink()
     return Trainer(
         learner=learner,
         batches=batches,

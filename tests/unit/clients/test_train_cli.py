@@ -1,3 +1,4 @@
+import csv
 import os
 import signal
 
@@ -11,6 +12,10 @@ from typer.testing import CliRunner
 from echotrain.clients import training_display
 from echotrain.clients.cli.train import train
 from echotrain.engine.errors import ConfigurationError
+from echotrain.models.model_card import read_card
+from echotrain.models.model_store import ModelStore
+from echotrain.models.training.errors import DivergedError
+from echotrain.models.training.learner import Learner
 
 RECIPE = """
 [model]
@@ -21,7 +26,7 @@ channels = 2
 pools = 1
 [data]
 images = "{images}"
-validation = "{images}"
+validation = ["b"]
 [acquisition]
 crop = [16, 16]
 coils = [2, 2]
@@ -40,6 +45,8 @@ def recipe(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (4, 40, 40), dtype=np.uint8)
     with h5py.File(tmp_path / "images.h5", "w") as file:
         file["image"] = images
+        file["subject"] = ["a", "a", "a", "b"]
+        file["source"] = ["cheng", "cheng", "cheng", "open_ms_longitudinal"]
     path = tmp_path / "tiny.toml"
     path.write_text(RECIPE.format(images=tmp_path / "images.h5"))
     return path
@@ -53,10 +60,15 @@ def run(tmp_path, monkeypatch):
     app.command()(train)
 
     def invoke(*arguments):
-        wanted = ["--output", "weights", "--device", "cpu", *map(str, arguments)]
+        wanted = ["--output", "models/tiny", "--device", "cpu", *map(str, arguments)]
         return CliRunner().invoke(app, wanted)
 
     return invoke
+
+
+def point_psnrs(file):
+    with file.open() as lines:
+        return [float(line["psnr"]) for line in csv.DictReader(lines)]
 
 
 @pytest.fixture
@@ -77,9 +89,16 @@ def test_a_training_says_where_everything_is_and_leaves_it_there(run, recipe, tm
     result = run(recipe)
     assert result.exit_code == 0, result.output
     assert "all steps done at step 6" in result.stdout
-    assert "run in runs/tiny, weights to weights" in result.stdout
+    assert "run in runs/tiny, weights to models/tiny" in result.stdout
     assert (tmp_path / "runs/tiny/curves.csv").is_file()
-    assert all(weights.isfinite().all() for weights in load_file(tmp_path / "weights/weights.safetensors").values())
+    store = ModelStore(tmp_path / "models")
+    assert store.names() == ("tiny",)
+    assert store.network("tiny")
+    card = store.card("tiny")
+    assert (card.version, card.recipe, card.trained.acceleration) == (1, "tiny", (2.0, 2.0))
+    assert [source.title[:10] for source in card.data] == ["Jun Cheng:", "Lesjak, Pe"]
+    assert card.metrics[0].value == pytest.approx(max(point_psnrs(tmp_path / "runs/tiny/curves.csv")), abs=1e-3)
+    assert (tmp_path / "models/tiny/curves.png").is_file()
 
 
 def test_sigterm_leaves_weights_and_the_same_command_goes_on_to_the_same_weights(run, recipe, tmp_path, told_to_end):
@@ -88,20 +107,25 @@ def test_sigterm_leaves_weights_and_the_same_command_goes_on_to_the_same_weights
     assert result.exit_code == 0, result.output
     assert "interrupted at step 2" in result.stdout
     assert "the same command goes on" in result.stdout
-    assert (tmp_path / "weights/weights.safetensors").is_file()
+    assert (tmp_path / "models/tiny/weights.safetensors").is_file()
     assert signal.getsignal(signal.SIGTERM) is former
     told_to_end.undo()
     told_to_end.chdir(tmp_path)
     assert "resuming at step 2" in run(recipe).stdout
-    resumed = load_file(tmp_path / "weights/weights.safetensors")
+    assert read_card(tmp_path / "models/tiny").version == 1
+    resumed = load_file(tmp_path / "models/tiny/weights.safetensors")
     assert run(recipe, "--restart").exit_code == 0
-    anew = load_file(tmp_path / "weights/weights.safetensors")
+    assert read_card(tmp_path / "models/tiny").version == 2
+    anew = load_file(tmp_path / "models/tiny/weights.safetensors")
     assert all((anew[name] == resumed[name]).all() for name in anew)
 
 
-def test_a_training_that_ended_is_not_begun_again_unasked(run, recipe):
+def test_a_training_that_ended_is_not_begun_again_unasked_and_its_card_stays(run, recipe, tmp_path):
     run(recipe)
+    card = tmp_path / "models/tiny/card.toml"
+    card.write_text(card.read_text() + "# added\n")
     assert "ended before at step 6: all steps done; --restart trains anew" in run(recipe).stdout
+    assert card.read_text().endswith("# added\n")
     assert "ended before" not in run(recipe, "--restart").stdout
 
 
@@ -118,6 +142,7 @@ def test_another_recipe_under_the_same_name_is_refused(run, recipe):
     [
         ('"unet"', '"unett"', "'unett'"),
         ("pools = 1", "pool = 1", "'pool'"),
+        ('["b"]', '["c"]', "got the subject 'c'"),
         ("images.h5", "gone.h5", "gone.h5 is missing"),
         ("steps = 6", "steps = 0", "training.steps: got 0"),
     ],
@@ -146,3 +171,18 @@ def test_an_unknown_device_is_refused(run, recipe):
     result = run(recipe, "--device", "tpu")
     assert isinstance(result.exception, ConfigurationError)
     assert "expected auto, cpu or cuda" in str(result.exception)
+
+
+def test_a_loss_that_is_not_finite_is_told_and_the_best_weights_so_far_are_left(run, recipe, tmp_path, monkeypatch):
+    step = Learner.step
+
+    def diverging(self, number, batch, rate):
+        if number == 4:
+            raise DivergedError(number, float("nan"), 1.0)
+        return step(self, number, batch, rate)
+
+    monkeypatch.setattr(Learner, "step", diverging)
+    result = run(recipe)
+    assert isinstance(result.exception, ConfigurationError)
+    assert "step 5 diverged: on batch 4 the loss is nan" in str(result.exception)
+    assert read_card(tmp_path / "models/tiny").steps in {0, 2, 4}
