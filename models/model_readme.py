@@ -1,0 +1,50 @@
+"""A model's card as a text for people."""
+
+from __future__ import annotations
+
+from .model_card import Metric, ModelCard
+
+
+def model_readme(card: ModelCard, *, curves: bool) -> str:
+    """Return README.md of a model's folder; ``curves``: whether curves.png is there to be shown."""
+    trained = card.trained
+    ranges = ", ".join(
+        f"{name} {low:g} to {high:g}" if low < high else f"{name} {low:g}"
+        for name, (low, high) in (
+            ("acceleration", trained.acceleration),
+            ("matrix", trained.matrix),
+            ("coils", trained.coils),
+            ("SNR", trained.snr),
+        )
+    )
+    options = ", ".join(f"{name} = {value}" for name, value in card.options.items()) or "defaults"
+    minutes, processor = card.wall_seconds / 60, card.cpu_seconds / 60
+    made = (
+        f"By `echotrain train {card.recipe}`, seed {card.seed}: {card.steps:,} steps in {minutes:.1f} min"
+        f" ({processor:.1f} min of processor time) on {card.hardware}, PyTorch {card.torch}, {card.date.isoformat()}."
+    )
+    lines = [
+        f"# {card.label}",
+        "",
+        f"A {card.kind} reconstruction model: `{card.architecture}` ({options}), {card.parameters:,} parameters.",
+        "Generated from card.toml, which programs read.",
+        "",
+        "## Trained",
+        made,
+        "",
+        f"For {ranges}; masks: {', '.join(trained.masks)}.",
+        "Scans beyond that are reconstructed, and their images say so.",
+    ]
+    if curves:
+        lines += ["", "![Loss and validation over training](curves.png)"]
+    lines += ["", "## Data", *(f"- {source.title}. Licence: {source.licence}." for source in card.data)]
+    if card.metrics:
+        lines += ["", "## Quality", "| case | metric | value | 95 % interval |", "|---|---|---|---|"]
+        lines += [_metric_row(metric) for metric in card.metrics]
+    lines += ["", "## Limits", card.limits, "", f"SHA-256 of weights.safetensors: `{card.sha256}`"]
+    return "\n".join(lines) + "\n"
+
+
+def _metric_row(metric: Metric) -> str:
+    interval = "" if metric.interval is None else f"{metric.interval[0]:.4g} to {metric.interval[1]:.4g}"
+    return f"| {metric.case} | {metric.metric} | {metric.value:.4g} | {interval} |"
