@@ -54,3 +54,28 @@ def test_measurements_refuse_shapes_that_do_not_fit_and_say_which():
         Measurements(maps, mask[..., :8], maps)
     with pytest.raises(ValueError, match=r"maps are \(1, 3, 8, 9\)"):
         Measurements(maps, mask, maps[:1])
+
+
+@pytest.mark.parametrize("grid", [(8, 12), (7, 9), (6, 5), (4, 7, 6)])
+def test_the_shortcut_for_whole_readouts_changes_nothing(grid):
+    maps, mask = random_problem((2, 3, *grid))
+    mask = mask[..., :1]
+    everywhere = mask.expand(2, 1, *grid)
+    x = torch.randn(2, *grid, dtype=torch.complex128)
+    torch.testing.assert_close(SenseOperator(maps, mask).normal(x), SenseOperator(maps, everywhere).normal(x))
+
+
+def test_maps_and_mask_of_one_item_serve_a_batch():
+    maps, mask = random_problem((1, 3, 8, 9))
+    x = torch.randn(4, 8, 9, dtype=torch.complex128)
+    together = SenseOperator(maps, mask).normal(x)
+    torch.testing.assert_close(together[2:3], SenseOperator(maps, mask).normal(x[2:3]))
+
+
+def test_gradients_flow_to_image_and_maps():
+    maps, mask = random_problem((1, 2, 3, 4))
+    maps.requires_grad_()
+    x = torch.randn(1, 3, 4, dtype=torch.complex128, requires_grad=True)
+    y = torch.randn(1, 2, 3, 4, dtype=torch.complex128, requires_grad=True)
+    torch.autograd.gradcheck(lambda s, v: SenseOperator(s, mask[..., :1]).normal(v), (maps, x))
+    torch.autograd.gradcheck(lambda s, v: SenseOperator(s, mask).adjoint(v), (maps, y))
