@@ -16,15 +16,15 @@ from torch import Tensor
 
 from .acquisition_range import AcquisitionRange, MaskKind
 from .calibration_maps import coarse_espirit_maps, low_resolution_maps
-from .fourier import centre, centred_fft
+from .fourier import centre
 from .measurements import Measurements
+from .noisy_kspace import noisy_kspace
 from .phantom_grid import resize_centred
 from .poisson_order import poisson_points
 from .random_coils import random_sensitivities
 from .random_masks import LINE_MASKS, calibration_lines
 from .random_phase import random_phase
 
-_BODY = 0.1  # of the brightest pixel: what is above counts as body for the SNR
 _CALIBRATION_COLUMNS = 24  # of the fully sampled readouts: more do not make maps better
 
 
@@ -101,16 +101,9 @@ class SimulatedSlices:
         else:
             mask = LINE_MASKS[kind](shape[0], acceleration, rng)[:, None]
 
-        coil_images = sensitivities * image
-        seen = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
-        body = magnitude >= _BODY * magnitude.max()
-        noisy = np.isfinite(drawn.snr[0])
-        snr = float(np.exp(rng.uniform(*np.log(drawn.snr)))) if noisy else 1.0
-        coil_images *= np.float32(snr / max(float(seen[body].mean()), 1e-6))
-        kspace = centred_fft(coil_images, (-2, -1))
-        if noisy:
-            parts = rng.standard_normal((*kspace.shape, 2), np.float32) * np.float32(np.sqrt(0.5))
-            kspace += parts.view(np.complex64)[..., 0]
+        low, high = np.log(drawn.snr)
+        snr = float(np.exp(rng.uniform(low, high))) if np.isfinite(high) else np.inf
+        coil_images, kspace = noisy_kspace(image, sensitivities, snr, rng)
         columns = lines if kind == "poisson_disc" else _CALIBRATION_COLUMNS
         calibration = np.ascontiguousarray(centre(kspace, (coils, lines, min(columns, shape[1]))))
         match rng.choice(drawn.maps):

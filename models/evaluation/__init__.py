@@ -1,0 +1,1 @@
+"""How good a reconstruction is: cases with a known truth, measures, intervals, pictures."""
