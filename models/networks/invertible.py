@@ -60,20 +60,25 @@ class Coupling(InvertibleStep):
     def forward(self, state: State) -> State:
         """Add."""
         kept, changed = self._ordered(*state)
-        return self._ordered(kept, changed + self.function(kept, *self.data).to(changed.dtype))
+        return self._ordered(kept, changed + self._added(kept, *self.data))
 
     def reverse(self, state: State) -> State:
         """Subtract."""
         kept, changed = self._ordered(*state)
-        return self._ordered(kept, changed - self.function(kept, *self.data).to(changed.dtype))
+        return self._ordered(kept, changed - self._added(kept, *self.data))
 
     def retrace(self, after: State) -> tuple[State, Sequence[Tensor], State]:
         """Evaluate the function once for both directions: that is what makes this dearer than autograd by a third."""
         kept, changed = self._ordered(*after)
-        kept, *data = _leaves(kept, *self.data)
-        added = self.function(kept, *data).to(changed.dtype)
+        (kept,) = _leaves(kept)
+        data = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in self.data]
+        added = self._added(kept, *data)
         (before,) = _leaves(changed - added)
         return self._ordered(kept, before), (*data, *self.parameters), self._ordered(kept, before + added)
+
+    def _added(self, kept: Tensor, *data: Tensor) -> Tensor:
+        # not with the channels last, as convolutions may return them: rotations want each channel in one piece
+        return self.function(kept, *data).to(kept.dtype, memory_format=torch.contiguous_format)
 
     def _ordered(self, kept: Tensor, changed: Tensor) -> State:
         return (kept, changed) if self.onto == 1 else (changed, kept)
@@ -103,16 +108,18 @@ class Rotation(InvertibleStep):
         return (first, second), (matrix,), _mixed((first, second), matrix)
 
 
+def _mixed(state: State, matrix: Tensor) -> State:
+    pixels = torch.cat(state, dim=1).flatten(2)
+    # never in reduced precision: what is lost of the state here is lost for its reversal
+    with torch.autocast(pixels.device.type, enabled=False):
+        mixed = torch.bmm(matrix.expand(len(pixels), *matrix.shape), pixels)
+    first, second = mixed.view(-1, 2, *state[0].shape[1:]).unbind(dim=1)
+    return first, second
+
+
 def _leaves(*tensors: Tensor) -> list[Tensor]:
     # cut off from what they were computed from, along which a gradient would go past the step
-    return [tensor.detach().requires_grad_(tensor.is_floating_point() or tensor.is_complex()) for tensor in tensors]
-
-
-def _mixed(state: State, matrix: Tensor) -> State:
-    # never in reduced precision: what is lost of the state here is lost for its reversal
-    with torch.autocast(state[0].device.type, enabled=False):
-        first, second = nn.functional.conv2d(torch.cat(state, dim=1), matrix[:, :, None, None]).chunk(2, dim=1)
-    return first, second
+    return [tensor.detach().requires_grad_() for tensor in tensors]
 
 
 class OrthogonalMatrix(nn.Module):
@@ -132,8 +139,8 @@ class OrthogonalMatrix(nn.Module):
         self.weight = nn.Parameter(torch.randn(size, size) / size**0.5)
 
     def forward(self) -> Tensor:
-        """Return the matrix, (size, size)."""
-        skew = self.weight - self.weight.T
+        """Return the matrix, (size, size) float64: how far it is from orthogonal adds up over the steps."""
+        skew = (self.weight - self.weight.T).double()
         identity = torch.eye(len(skew), dtype=skew.dtype, device=skew.device)
         return torch.linalg.solve(identity + skew, identity - skew)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, cast
 
-import torch
 from pydantic import Field
 from torch import Tensor, cat, nn
 
@@ -57,6 +57,7 @@ class IRIM(Network):
     ) -> None:
         super().__init__()
         self.steps, self.half_channels, self.strides = steps, channels // 2, strides
+        self.multiple = math.lcm(*strides)
         self.cells = nn.ModuleList(
             InvertibleCell(self.half_channels, hidden, strides) for _ in range(1 if shared else steps)
         )
@@ -66,7 +67,7 @@ class IRIM(Network):
         """Reconstruct: (batch, y, x) complex64."""
         zero_filled = measurements.zero_filled()
         scale = image_scale(zero_filled)
-        x, inside = padded(as_channels(zero_filled / scale), math.lcm(*self.strides))
+        x, inside = padded(as_channels(zero_filled / scale), self.multiple)
         rest = x.new_zeros(len(x), self.half_channels - 2, *x.shape[2:])
         state = cat((x, rest), dim=1), x.new_zeros(len(x), self.half_channels, *x.shape[2:])
         first, _ = self._run(self._sequence(zero_filled / scale, measurements, inside), state)
@@ -75,11 +76,13 @@ class IRIM(Network):
     def _sequence(
         self, back_projected: Tensor, measurements: Measurements, inside: tuple[slice, slice]
     ) -> list[InvertibleStep]:
+        fixed = measurements.operator()
+
         def likelihood_gradient(half: Tensor, back_projected: Tensor, maps: Tensor) -> Tensor:
-            x = torch.complex(half[:, 0, *inside], half[:, 1, *inside])
-            gradient = torch.zeros_like(half)
-            gradient[:, :2, *inside] = as_channels(SenseOperator(maps, measurements.mask).normal(x) - back_projected)
-            return gradient
+            operator = SenseOperator(maps, measurements.mask) if maps.requires_grad else fixed
+            x = as_complex(half[:, :2, *inside])
+            gradient, _ = padded(as_channels(operator.normal(x) - back_projected), self.multiple)
+            return nn.functional.pad(gradient, (0, 0, 0, 0, 0, half.shape[1] - 2))
 
         descent = Coupling(function=likelihood_gradient, data=(back_projected, measurements.maps), onto=1)
         cells = [cast("InvertibleCell", cell).steps() for cell in self.cells]
@@ -88,7 +91,7 @@ class IRIM(Network):
     def blocks(self) -> tuple[Block, ...]:
         """List the residual functions; the orthogonal matrices between them stay in torch."""
         return tuple(
-            Block(f"cells.{n}.blocks.{m}.{name}", (self.half_channels,), stride)
+            Block(f"cells.{n}.{name}.{m}", (self.half_channels,), stride)
             for n in range(len(self.cells))
             for m, stride in enumerate(self.strides)
             for name in ("onto_second", "onto_first")
@@ -96,19 +99,7 @@ class IRIM(Network):
 
 
 class InvertibleCell(nn.Module):
-    """The invertible blocks of one step, one for each stride."""
-
-    def __init__(self, half: int, hidden: int, strides: Sequence[int]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(InvertibleBlock(half, hidden, stride) for stride in strides)
-
-    def steps(self) -> list[InvertibleStep]:
-        """Return what the cell does to a state."""
-        return [step for block in self.blocks for step in cast("InvertibleBlock", block).steps()]
-
-
-class InvertibleBlock(nn.Module):
-    """Orthogonal 1x1 convolution, a residual function of either half, and the 1x1 convolution undone.
+    """The invertible blocks of one step.
 
     Parameters
     ----------
@@ -116,26 +107,30 @@ class InvertibleBlock(nn.Module):
         Channels of half a state.
     hidden
         Channels between the convolutions.
-    stride
-        Of the residual functions; height and width must be multiples of it.
+    strides
+        Of the residual functions of each block; height and width must be multiples of it.
     """
 
-    def __init__(self, half: int, hidden: int, stride: int) -> None:
+    def __init__(self, half: int, hidden: int, strides: Sequence[int]) -> None:
         super().__init__()
-        self.orthogonal = OrthogonalMatrix(2 * half)
-        self.onto_second = _residual_function(half, hidden, stride)
-        self.onto_first = _residual_function(half, hidden, stride)
+        self.orthogonal = nn.ModuleList(OrthogonalMatrix(2 * half) for _ in strides)
+        self.onto_second = nn.ModuleList(_residual_function(half, hidden, stride) for stride in strides)
+        self.onto_first = nn.ModuleList(_residual_function(half, hidden, stride) for stride in strides)
 
-    def steps(self) -> tuple[InvertibleStep, ...]:
-        """Return what the block does to a state."""
-        with torch.autocast(self.orthogonal.weight.device.type, enabled=False):
-            matrix = self.orthogonal()
-        return (
-            Rotation(matrix),
-            Coupling(function=self.onto_second, parameters=tuple(self.onto_second.parameters()), onto=1),
-            Coupling(function=self.onto_first, parameters=tuple(self.onto_first.parameters()), onto=0),
-            Rotation(matrix.T),
-        )
+    def steps(self) -> list[InvertibleStep]:
+        """Return what the cell does to a state: U, residual functions, U^T for each block."""
+        matrices = [cast("Tensor", orthogonal()) for orthogonal in self.orthogonal]
+        # U^T of a block and U of the next are multiplied first: one pass over the state
+        between = [after @ before.T for before, after in pairwise(matrices)]
+        rotations = [Rotation(matrix.float()) for matrix in (matrices[0], *between, matrices[-1].T)]
+        steps: list[InvertibleStep] = [rotations[0]]
+        for onto_second, onto_first, rotation in zip(self.onto_second, self.onto_first, rotations[1:], strict=True):
+            steps += [
+                Coupling(function=onto_second, parameters=tuple(onto_second.parameters()), onto=1),
+                Coupling(function=onto_first, parameters=tuple(onto_first.parameters()), onto=0),
+                rotation,
+            ]
+        return steps
 
 
 def _residual_function(half: int, hidden: int, stride: int) -> nn.Sequential:

@@ -18,9 +18,12 @@ def test_an_untrained_network_returns_the_zero_filled_image(make_measurements, s
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_eight_steps_can_be_reversed(make_network, make_measurements, shared):
+def test_eight_steps_can_be_reversed(make_measurements, shared):
     torch.manual_seed(0)
-    network = make_network("irim", steps=8, channels=16, strides=[1, 2, 4], shared=shared)
+    network = build("irim", {"steps": 8, "channels": 16, "hidden": 8, "strides": [1, 2, 4], "shared": shared})
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
     measurements = make_measurements(size=(16, 24))
     steps = network._sequence(measurements.zero_filled(), measurements, (slice(None), slice(None)))
     state = tuple(torch.randn(2, 1, 8, 16, 24, generator=torch.Generator().manual_seed(0)))
@@ -29,7 +32,7 @@ def test_eight_steps_can_be_reversed(make_network, make_measurements, shared):
         before = run_reverse(steps, after)
     assert (after[0] - state[0]).norm() > 0.5 * state[0].norm()
     for half, expected in zip(before, state, strict=True):
-        torch.testing.assert_close(half, expected, rtol=0, atol=1e-4 * float(expected.abs().max()))
+        torch.testing.assert_close(half, expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -61,11 +64,11 @@ def test_what_is_kept_for_the_gradient_does_not_grow_with_the_number_of_steps(ma
 
 
 def test_the_first_step_adds_the_gradient_of_the_likelihood(make_network, make_measurements):
-    network = make_network("irim", steps=1, channels=6)
+    network = make_network("irim", steps=1, channels=6, strides=[4])
     measurements = make_measurements()
     x = torch.randn(1, 17, 26, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    inside = (slice(2, 19), slice(1, 27))
-    first = torch.zeros(1, 3, 20, 28)
+    inside = (slice(1, 18), slice(1, 27))
+    first = torch.zeros(1, 3, 20, 28)  # padded to multiples of the largest stride
     first[:, :2, *inside] = torch.stack((x.real, x.imag), dim=1)
     descent = network._sequence(measurements.zero_filled(), measurements, inside)[0]
     _, second = descent.forward((first, torch.zeros_like(first)))
