@@ -63,8 +63,8 @@ class TrainingTable(_Table):
     """Longest gradient, as a norm over all weights; a longer one is scaled down."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the exponential moving average of the weights, which is what is validated and shipped."""
-    loss: Literal["l1", "l2", "l1_ssim", "sure"] = "l1"
-    """Distance to the truth (``loss.py``), or without any truth (``sure.py``)."""
+    loss: Literal["l1", "l2", "l1_ssim"] = "l1"
+    """Distance to the truth, see ``loss.py``."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's forward and backward pass; weights and updates are float32. bfloat16 is by autocast."""
     compile: bool = False
