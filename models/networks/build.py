@@ -10,10 +10,12 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from .admm_net import ADMMNet
 from .irim import IRIM
 from .modl import MoDL
 from .network import Network
 from .resunetpp import ResUNetPlusPlus
+from .sure_denoiser import SureDenoiser
 from .unet import UNet
 from .varnet import VarNet
 
@@ -24,6 +26,8 @@ ARCHITECTURES: Mapping[str, type[Network]] = MappingProxyType(
         "varnet": VarNet,
         "irim": IRIM,
         "modl": MoDL,
+        "admm_net": ADMMNet,
+        "sure_denoiser": SureDenoiser,
     }
 )
 """Every network that there is, by the name that recipes and model cards use."""

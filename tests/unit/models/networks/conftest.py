@@ -12,6 +12,8 @@ SMALL = {
     "varnet": {"cascades": 2, "channels": 4, "pools": 2},
     "irim": {"steps": 2, "channels": 8, "hidden": 4, "strides": [1, 2]},
     "modl": {"unrolls": 2, "channels": 4, "pools": 2},
+    "admm_net": {"stages": 2, "channels": 4, "pools": 2},
+    "sure_denoiser": {"channels": 4, "pools": 2},
 }
 """Options that make each architecture small enough for tests."""
 
@@ -32,7 +34,8 @@ def make_measurements():
         mask[:, :, ::acceleration] = True
         mask[:, :, size[0] // 2 - 3 : size[0] // 2 + 3] = True
         empty = Measurements(kspace=torch.zeros_like(maps), mask=mask, maps=maps)
-        return Measurements(kspace=scale * empty.operator()(random(batch, *size)), mask=mask, maps=maps)
+        kspace = scale * empty.operator()(random(batch, *size))
+        return Measurements(kspace=kspace, mask=mask, maps=maps, noise=0.1 * scale)
 
     return make
 
