@@ -54,12 +54,22 @@ def coarse_espirit_maps(calibration: NDArray[np.complex64], shape: tuple[int, in
         As for ``low_resolution_maps``.
     """
     lattice = (-(-shape[0] // _COARSE), -(-shape[1] // _COARSE))
-    found, eigenvalues = espirit_maps(torch.from_numpy(calibration)[None], lattice, crop=0)
+    kernel = espirit_kernel(min(calibration.shape[1:]))
+    found, eigenvalues = espirit_maps(torch.from_numpy(calibration)[None], lattice, kernel=kernel, crop=0)
     rows, columns = (_periodic_spline(m, n) for m, n in zip(lattice, shape, strict=True))
     maps = rows @ found[0].numpy() @ columns.T
     signal = rows @ eigenvalues[0].numpy() @ columns.T > 0.8
     maps /= np.maximum(np.sqrt(np.sum(np.abs(maps) ** 2, axis=0)), 1e-12)
     return np.asarray(maps * signal, np.complex64)
+
+
+def espirit_kernel(lines: int) -> int:
+    """Return the edge of ESPIRiT's patches for so many calibration lines: 6, but with five places of it across them.
+
+    With fewer places the patches do not span the signal, and the body is taken for background: of 8 lines of simulated
+    brains on 96 x 96 pixels, a kernel of 6 lost 40 % of the image (norm, median), one of 4 lost 4 %.
+    """
+    return max(min(6, lines - 4), 1)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..calibration_maps import espirit_kernel
 from ..calibration_region import calibration_region
 from ..coils.espirit import espirit_maps
 from ..fourier import centre
@@ -68,4 +69,4 @@ def undersampled(kspace: NDArray[np.complex64], mask: Mask, noise: float | None 
 def maps_of(kspace: NDArray[np.complex64], lines: int = _CALIBRATION) -> Tensor:
     """Return ESPIRiT maps (1, coils, y, x) from the lines about k = 0 of one slice (coils, ky, kx)."""
     region = np.ascontiguousarray(centre(kspace, (len(kspace), lines, min(_CALIBRATION, kspace.shape[2]))))
-    return espirit_maps(torch.from_numpy(region)[None], kspace.shape[1:])[0]
+    return espirit_maps(torch.from_numpy(region)[None], kspace.shape[1:], kernel=espirit_kernel(lines))[0]
