@@ -1,74 +1,69 @@
-"""The calibration region: the fully sampled centre of k-space that coil maps are estimated from."""
+"""Calibration k-space: the fully sampled centre that coil maps are estimated from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from math import prod
 
 import torch
 from torch import Tensor
 
+from ..calibration_region import calibration_region
 from ..operators.fourier import FourierOperator
 
 
-def calibration_region(kspace: Tensor, mask: Tensor, *, width: int = 24, kernel: int = 6) -> Tensor:
-    """Cut out the largest fully sampled box about k = 0.
-
-    Largest means that a kernel finds the most positions in it. In fully sampled k-space that is ``width`` along every
-    axis.
+def calibration_kspace(kspace: Tensor, mask: Tensor, *, width: int = 24, least: int = 6) -> Tensor:
+    """Cut out the largest fully sampled box with k = 0 in its middle.
 
     Parameters
     ----------
     kspace
         (batch, coils, [kz,] ky, kx) complex, k = 0 at index n // 2.
     mask
-        (batch, 1, [kz,] ky, kx or 1) bool: what was sampled. The region is the same for the whole batch.
+        (batch, 1, [kz,] ky, kx or 1) bool: what was sampled. The box is one that all of the batch have.
     width
-        Longest edge.
-    kernel
-        Shortest edge; along an axis of k-space that is shorter, the whole axis.
+        Longest edge of the box.
+    least
+        Shortest edge that is of use; along an axis of k-space that is shorter, the whole axis.
 
     Returns
     -------
-        (batch, coils, [cz,] cy, cx), a view with k = 0 at index n // 2.
+        (batch, coils, [cz,] cy, cx), a view, k = 0 at index n // 2.
 
     Raises
     ------
     ValueError
-        The sampled centre is smaller than the kernel, or the width is.
+        The box is smaller than that.
     """
     shape = kspace.shape[2:]
-    sampled = mask.all(dim=0)[0].expand(shape).cpu()
-    longest = [min(width, n) for n in shape]
-    shortest = [min(kernel, n) for n in shape]
-    window = _centre(sampled, longest)
-    best, positions = [0] * len(shape), 0
-    edges_tried = [range(least, most + 1) for least, most in zip(shortest, longest, strict=True)]
-    if mask.shape[-1] == 1 and edges_tried[-1]:
-        edges_tried[-1] = edges_tried[-1][-1:]  # whole readouts
-    for edges in product(*edges_tried):
-        found = prod(edge - least + 1 for edge, least in zip(edges, shortest, strict=True))
-        if found > positions and bool(_centre(window, edges).all()):
-            best, positions = list(edges), found
-    if not positions:
+    sampled = mask.all(dim=0)[0].expand(shape).cpu().numpy()
+    if len(shape) == 2:
+        found = calibration_region(sampled)
+    else:
+        lines = sampled.any(axis=-1)
+        columns = sampled[lines].all(axis=0, keepdims=True)
+        found = (*calibration_region(lines), calibration_region(columns)[1])
+    below = [n // 2 - side.start for n, side in zip(shape, found, strict=True)]
+    above = [side.stop - n // 2 for n, side in zip(shape, found, strict=True)]
+    # a box of w about the middle takes w // 2 before and (w + 1) // 2 from k = 0 on
+    edges = [max(0, min(width, 2 * a + 1, 2 * b)) for a, b in zip(below, above, strict=True)]
+    expected = [min(least, n) for n in shape]
+    if any(edge < wanted for edge, wanted in zip(edges, expected, strict=True)):
         raise ValueError(
-            f"no fully sampled centre of k-space: got {_about_zero(sampled)} sampled points in a row through k = 0 "
-            f"along the axes of {tuple(shape)}, expected a box of at least {tuple(shortest)} (width {width}, kernel "
-            f"{kernel}): acquire calibration lines, or make the kernel smaller"
+            f"the fully sampled centre of k-space is {_by(edges)} of {_by(shape)} points; coil maps need at least "
+            f"{_by(expected)} (and a width of as much): acquire more calibration lines"
         )
-    return _centre(kspace, best)
+    return _centre(kspace, edges)
 
 
 def low_resolution_images(calibration: Tensor, shape: Sequence[int]) -> Tensor:
-    """Transform a calibration region to coil images on a finer grid, apodised by a Hann window against ringing.
+    """Transform calibration k-space to coil images on a finer grid, apodised by a Hann window against ringing.
 
     Parameters
     ----------
     calibration
         (batch, coils, [cz,] cy, cx) complex, k = 0 at index n // 2.
     shape
-        ([z,] y, x) of the images, at least as large as the region along every axis.
+        ([z,] y, x) of the images, at least as large along every axis.
 
     Returns
     -------
@@ -92,13 +87,5 @@ def _centre(array: Tensor, edges: Sequence[int]) -> Tensor:
     return array
 
 
-def _about_zero(sampled: Tensor) -> tuple[int, ...]:
-    """Sampled points in a row through k = 0 along each axis."""
-    found = []
-    for axis, n in enumerate(sampled.shape):
-        others = tuple(slice(None) if a == axis else m // 2 for a, m in enumerate(sampled.shape))
-        line = sampled[others].tolist()
-        down = next((i for i in range(n // 2 + 1) if not line[n // 2 - i]), n // 2 + 1)
-        up = next((i for i in range(n - n // 2) if not line[n // 2 + i]), n - n // 2)
-        found.append(max(0, down + up - 1))
-    return tuple(found)
+def _by(sizes: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in sizes)

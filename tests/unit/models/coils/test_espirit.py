@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from echotrain.models.coils.calibration import calibration_region
+from echotrain.models.coils.calibration import calibration_kspace
 from echotrain.models.coils.espirit import espirit_maps
 from echotrain.models.operators.fourier import FourierOperator
 
@@ -18,7 +18,7 @@ def everything(kspace):
 def test_band_limited_sensitivities_are_found_exactly(coil, shape):
     maps, kspace = coil.data(5, shape)
     kernel = 6 if len(shape) == 2 else 5
-    calibration = calibration_region(kspace, everything(kspace), width=24, kernel=kernel)
+    calibration = calibration_kspace(kspace, everything(kspace), width=24, least=kernel)
     found, eigenvalues = espirit_maps(calibration, shape, kernel=kernel, **EXACT)
     assert found.shape == (1, 5, *shape)
     assert found.dtype == torch.complex64
@@ -68,7 +68,7 @@ def test_maps_are_zero_outside_the_object(coil):
     _, kspace = coil.data(5, shape)
     fourier = FourierOperator()
     kspace = fourier(fourier.adjoint(kspace) * disc(shape, 0.25))
-    maps, eigenvalues = espirit_maps(calibration_region(kspace, everything(kspace)), shape)
+    maps, eigenvalues = espirit_maps(calibration_kspace(kspace, everything(kspace)), shape)
     support = maps.abs().sum(dim=1)[0] > 0
     assert torch.equal(support, eigenvalues[0] > 0.8)
     assert support[disc(shape, 0.22)].all()
@@ -88,7 +88,7 @@ def test_one_coil_has_a_map_of_ones_where_there_is_signal():
 
 def test_few_calibration_lines_use_the_smaller_gram_matrix_and_give_the_same_maps(coil):
     maps, kspace = coil.data(8, (32, 32))
-    lines = calibration_region(kspace, everything(kspace), width=32)[:, :, 9:22]  # 8 x 27 positions, 8 x 36 elements
+    lines = calibration_kspace(kspace, everything(kspace), width=32)[:, :, 9:22]  # 8 x 27 positions, 8 x 36 elements
     found, _ = espirit_maps(lines, (32, 32), **EXACT)
     assert coil.alignment(found, maps).min() > 0.999
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from echotrain.models.coil_combination import walsh_maps as walsh_maps_numpy
-from echotrain.models.coils.calibration import calibration_region
+from echotrain.models.coils.calibration import calibration_kspace
 from echotrain.models.coils.walsh import walsh_maps, walsh_maps_from_calibration
 from echotrain.models.operators.fourier import FourierOperator
 
@@ -36,7 +36,7 @@ def test_maps_from_calibration_lines_point_where_the_coils_do(coil):
     y, x = (torch.arange(n) - n // 2 for n in shape)
     smooth = torch.exp(-((y[:, None] / 14.0) ** 2) - (x / 12.0) ** 2)
     kspace = FourierOperator()(maps * smooth)
-    calibration = calibration_region(kspace, torch.ones(1, 1, 48, 1, dtype=torch.bool))
+    calibration = calibration_kspace(kspace, torch.ones(1, 1, 48, 1, dtype=torch.bool))
     found = walsh_maps_from_calibration(calibration, shape)
     inside = found.abs().sum(dim=1) > 0
     assert 0.2 < inside.float().mean() < 0.95
