@@ -25,6 +25,10 @@ class AcquisitionRange(BaseModel):
     """Pixels a side, in steps of 8; both sides of all slices of a batch are drawn once."""
     window: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(le=1)]] = (0.5, 1.0)
     """Share of the image's side that is cut out and resampled to the crop: 1 is the whole head, at lower resolution."""
+    strip: Annotated[int, Field(ge=8)] | None = None
+    """Columns that are cut out of each slice after the simulation, two strips a slice, or None for whole slices. Where
+    whole readouts are sampled, columns know nothing of each other: a strip has the aliasing of a whole slice at a
+    fraction of its cost."""
     coils: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=64)]] = (4, 12)
     """Number of coils, common to a batch."""
     distance: tuple[Annotated[float, Field(ge=1.2)], Annotated[float, Field(le=4)]] = (1.5, 2.2)
@@ -49,4 +53,9 @@ class AcquisitionRange(BaseModel):
                 raise ValueError(f"{name} is ({low}, {high}), expected (lowest, highest)")
         if (self.snr[0] < float("inf")) != (self.snr[1] < float("inf")):
             raise ValueError(f"snr is {self.snr}, expected both finite, or both infinite for no noise")
+        if self.strip is not None and (self.strip > self.crop[0] or "poisson_disc" in self.masks):
+            raise ValueError(
+                f"strip is {self.strip} of crop {self.crop} and masks {self.masks}, "
+                "expected at most the crop, and masks of whole readouts"
+            )
         return self

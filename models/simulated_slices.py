@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .acquisition_range import AcquisitionRange, MaskKind
 from .calibration_maps import coarse_espirit_maps, low_resolution_maps
-from .fourier import centre
+from .fourier import centre, centred_fft, centred_ifft
 from .measurements import Measurements
 from .noisy_kspace import noisy_kspace
 from .phantom_grid import resize_centred
@@ -26,6 +26,10 @@ from .random_masks import LINE_MASKS, calibration_lines
 from .random_phase import random_phase
 
 _CALIBRATION_COLUMNS = 24  # of the fully sampled readouts: more do not make maps better
+_STRIPS = 2  # of each slice that is cut into strips: heads are some three strips wide
+
+_Slice = tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.complex64], NDArray[np.complex64]]
+"""K-space (coils, ky, kx), mask (ky, kx or 1), maps (coils, y, x), target (y, x)."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,18 @@ class SimulatedSlices:
         # points and whole readouts are not mixed: where a batch has readouts only, reconstructions are faster
         kind = rng.choice(drawn.masks)
         kinds = (kind,) if kind == "poisson_disc" else tuple(k for k in drawn.masks if k != "poisson_disc")
-        slices = [self._slice(coils, shape, kinds, stream) for stream in rng.spawn(size)]
+        if drawn.strip is None:
+            slices = [self._slice(coils, shape, kinds, stream) for stream in rng.spawn(size)]
+        else:
+            wholes = [(self._slice(coils, shape, kinds, stream), stream) for stream in rng.spawn(-(-size // _STRIPS))]
+            slices = [strip(whole, drawn.strip, stream) for whole, stream in wholes for _ in range(_STRIPS)][:size]
         kspace, mask, maps, target = (torch.from_numpy(np.stack(part)) for part in zip(*slices, strict=True))
         noise = 1.0 if np.isfinite(drawn.snr[0]) else 0.0
         return TrainingBatch(Measurements(kspace, mask[:, None], maps, noise), target)
 
     def _slice(
         self, coils: int, shape: tuple[int, int], kinds: tuple[MaskKind, ...], rng: np.random.Generator
-    ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.complex64], NDArray[np.complex64]]:
-        """K-space (coils, ky, kx), mask (ky, kx or 1), maps (coils, y, x), target (y, x)."""
+    ) -> _Slice:
         drawn = self._range
         magnitude = random_view(self._images[rng.integers(len(self._images))], shape, rng.uniform(*drawn.window), rng)
         image = magnitude * random_phase(shape, rng)
@@ -114,6 +121,29 @@ class SimulatedSlices:
             case _:
                 maps = coarse_espirit_maps(calibration, shape)
         return kspace * mask, mask, maps, np.sum(maps.conj() * coil_images, axis=0)
+
+
+def strip(whole: _Slice, width: int, rng: np.random.Generator) -> _Slice:
+    """Cut columns out of a slice whose readouts are sampled whole, about a random column of the body.
+
+    The strip's own transform along x is as orthonormal as the slice's: noise stays white, and of the same variance.
+
+    Parameters
+    ----------
+    whole
+        The slice.
+    width
+        Columns to keep, at most all.
+    rng
+        Source of randomness.
+    """
+    kspace, mask, maps, target = whole
+    power = np.sum(np.abs(target) ** 2, axis=0)
+    body = np.flatnonzero(power > 0.05 * power.max())
+    first = int(np.clip(rng.choice(body) - width // 2, 0, target.shape[1] - width))
+    cut = np.s_[..., first : first + width]
+    columns = centred_fft(np.ascontiguousarray(centred_ifft(kspace, (-1,))[cut]), (-1,))
+    return columns, mask, maps[cut], target[cut]
 
 
 def random_view(

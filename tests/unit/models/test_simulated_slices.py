@@ -119,3 +119,28 @@ def test_images_of_another_type_are_refused_by_shape_and_type(images):
         SimulatedSlices(images[0], small(), seed=0)
     with pytest.raises(ValueError, match="float64, expected"):
         SimulatedSlices(images / 2, small(), seed=0)
+
+
+@pytest.mark.parametrize("maps", ["true", "espirit"])
+def test_strips_of_fully_sampled_noiseless_slices_have_the_target_as_adjoint(images, maps):
+    drawn = small(strip=16, acceleration=(1.0, 1.0), masks=("variable_density",), maps=(maps,), snr=NOISELESS)
+    batch = SimulatedSlices(images, drawn, seed=1).batch(0, 3)
+    assert batch.target.shape[0] == 3
+    assert batch.target.shape[2] == batch.measurements.kspace.shape[3] == 16
+    assert batch.target.abs().max() > 0.5
+    torch.testing.assert_close(batch.measurements.zero_filled(), batch.target, rtol=0, atol=1e-5)
+
+
+def test_a_strip_is_undersampled_and_noisy_like_the_slice_that_it_is_of(images):
+    drawn = {"crop": (40, 40), "maps": ("true",), "acceleration": (4.0, 4.0), "masks": ("uniform",)}
+    whole = SimulatedSlices(images, small(**drawn), seed=4).batch(0, 1)
+    strips = SimulatedSlices(images, small(**drawn, strip=24), seed=4).batch(0, 2)
+    aliased, cut = whole.measurements.zero_filled()[0], strips.measurements.zero_filled()
+    for image in cut:
+        starts = range(40 - 24 + 1)
+        assert min(float((aliased[:, s : s + 24] - image).abs().max()) for s in starts) < 1e-4 * aliased.abs().max()
+
+
+def test_strips_of_points_are_refused():
+    with pytest.raises(ValueError, match="expected at most the crop, and masks of whole readouts"):
+        small(strip=16, masks=("poisson_disc",))
