@@ -8,6 +8,7 @@ symmetric part of what was acquired holds it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 
 import torch
 from torch import Tensor
@@ -76,11 +77,11 @@ def pocs(kspace: Tensor, acquired: Sequence[slice], *, iterations: int = 20) -> 
         return kspace
     transform = FourierOperator(axes)
     phase = _smooth_phase(kspace, acquired)
-    chosen = (..., *acquired)
+    kept: tuple[slice | EllipsisType, ...] = (..., *acquired)
     found = kspace
     for _ in range(iterations):
         found = transform((transform.adjoint(found) * phase.conj()).real * phase)
-        found[chosen] = kspace[chosen]
+        found[kept] = kspace[kept]
     return found
 
 

@@ -7,6 +7,15 @@ import torch
 from echotrain.models.fourier import centred_fft, centred_ifft
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Matrices here are too small for threads, which on a busy machine only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def harmonic_kspace():
     """K-space (batch, coils, *grid) complex128 of random objects seen by coils of few harmonics.
