@@ -15,16 +15,18 @@ from ..operators.sense import SenseOperator
 from .convolution import activation, convolution
 from .invertible import Coupling, InvertibleStep, OrthogonalMatrix, Rotation, run_forward, run_memory_free
 from .network import Block, Network, as_channels, as_complex, image_scale, padded
+from .start import Start, starting_image
 
 
 class IRIM(Network):
     """i-RIM: P. Putzky and M. Welling, NeurIPS 2019 (arXiv 1911.10914), sections 3.1 and 3.2.
 
     The state has ``channels`` channels in two halves. The first two channels of the first half are the image x, which
-    begins as A^H y; all others begin as zero. In each step A^H (A x - y) is added to the first two channels of the
-    second half, then come invertible blocks: an orthogonal 1x1 convolution U, residual functions that add to each half
-    what they make of the other, and U^T. Each residual function is a strided convolution, a 3x3 convolution and a
-    transposed convolution, which begins as zero, so that the untrained network returns A^H y.
+    begins as A^H y or what ``start`` says; all others begin as zero. In each step A^H (A x - y) is added to the first
+    two channels of the second half, then come invertible blocks: an orthogonal 1x1 convolution U, residual functions
+    that add to each half what they make of the other, and U^T. Each residual function is a strided convolution, a 3x3
+    convolution and a transposed convolution, which begins as zero, so that the untrained network returns what it
+    begins with.
 
     Wants the state in float32, which it has under autocast too: only the residual functions run in reduced precision.
 
@@ -43,6 +45,8 @@ class IRIM(Network):
     memory_free
         Whether the gradient reconstructs the states, which makes memory independent of ``steps``, or autograd keeps
         them, which spares a third of a training step's time.
+    start
+        The image that x begins as, see ``Start``; zero-filled in the paper.
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class IRIM(Network):
         strides: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2, 4, 8),
         shared: bool = False,
         memory_free: bool = True,
+        start: Start = "zero_filled",
     ) -> None:
         super().__init__()
+        self.start = start
         self.steps, self.half_channels, self.strides = steps, channels // 2, strides
         self.multiple = math.lcm(*strides)
         self.cells = nn.ModuleList(
@@ -67,7 +73,7 @@ class IRIM(Network):
         """Reconstruct: (batch, y, x) complex64."""
         zero_filled = measurements.zero_filled()
         scale = image_scale(zero_filled)
-        x, inside = padded(as_channels(zero_filled / scale), self.multiple)
+        x, inside = padded(as_channels(starting_image(measurements, self.start) / scale), self.multiple)
         rest = x.new_zeros(len(x), self.half_channels - 2, *x.shape[2:])
         state = cat((x, rest), dim=1), x.new_zeros(len(x), self.half_channels, *x.shape[2:])
         first, _ = self._run(self._sequence(zero_filled / scale, measurements, inside), state)
