@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..acquisition_range import AcquisitionRange
 from .errors import RecipeError
@@ -63,8 +64,8 @@ class TrainingTable(_Table):
     """Longest gradient, as a norm over all weights; a longer one is scaled down."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the exponential moving average of the weights, which is what is validated and shipped."""
-    loss: Literal["l1", "l2", "l1_ssim"] = "l1"
-    """Distance to the truth, see ``loss.py``."""
+    loss: Literal["l1", "l2", "l1_ssim", "sure"] = "l1"
+    """Distance to the truth (``loss.py``), or an estimate of the risk that needs none (``sure.py``)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's forward and backward pass; weights and updates are float32. bfloat16 is by autocast."""
     compile: bool = False
@@ -87,6 +88,18 @@ class Recipe(_Table):
     acquisition: AcquisitionRange
     """``[acquisition]``: the range that simulated scans are drawn from."""
     training: TrainingTable
+
+    @model_validator(mode="after")
+    def _sure_has_white_noise(self) -> Self:
+        drawn = self.acquisition
+        if self.training.loss == "sure" and (
+            self.model.architecture != "sure_denoiser" or drawn.acceleration[1] > 1 or not math.isfinite(drawn.snr[1])
+        ):
+            raise ValueError(
+                f"got the loss 'sure' with {self.model.architecture}, acceleration {drawn.acceleration} and SNR "
+                f"{drawn.snr}, expected sure_denoiser, acceleration (1.0, 1.0) and noise"
+            )
+        return self
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -120,6 +133,8 @@ def differences(recipe: Recipe, other: Recipe) -> list[str]:
 
 
 def _explain(fault: Any) -> str:
+    if not fault["loc"]:
+        return str(fault["ctx"]["error"])
     *tables, name = (str(part) for part in fault["loc"])
     where = ".".join((*tables, name))
     if fault["type"] == "missing":
