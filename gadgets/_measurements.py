@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -53,23 +53,13 @@ def measurements_of(calibrated: CalibratedKSpace, device: torch.device | str = "
 
     kspace = calibrated.kspace
     sizes = reconstruction_grid(kspace.encoding)
-    data, lines = kspace.data, kspace.sampled
-    embedded = _embedded_lines(kspace)
-    if embedded is not None and kspace.calibration is not None:
-        data, lines = np.where(embedded[..., None], kspace.calibration, data), lines | embedded
-    columns = np.zeros(data.shape[-1], np.bool_)
-    columns[kspace.sampled_columns] = True
-    mask = resized(lines, sizes[:2], (0, 1))[..., None]
-    columns = resized(columns, sizes[2:], (0,))
-    if not columns.all():
-        mask = mask & columns
-    data = resized(data, sizes, (1, 2, 3)) * mask
+    data, mask = on_grid(*acquired(kspace), kspace.sampled_columns, sizes)
     maps = np.array(calibrated.sensitivities, np.complex64, order="C")
     if sizes[0] == 1:
         data, maps, mask = data[:, 0], maps[:, 0], mask[0]
     return Measurements(
-        kspace=torch.from_numpy(np.ascontiguousarray(data))[None].to(device),
-        mask=torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(device),
+        kspace=torch.from_numpy(data)[None].to(device),
+        mask=torch.from_numpy(mask)[None, None].to(device),
         maps=torch.from_numpy(maps)[None].to(device),
         noise=math.sqrt(2) if kspace.noise.prewhitened else None,
     )
@@ -85,6 +75,10 @@ def reconstruction_of(
     meta: Mapping[str, MetaValue] = MappingProxyType({}),
 ) -> Reconstruction:
     """Make a message of a reconstructed image.
+
+    Prewhitened and fully sampled k-space gives images in units of ``SNR``: their noise has a standard deviation of 1 in
+    real and imaginary part. Prewhitened k-space that was not fully sampled gives ``k-space noise``: the noise of an
+    unfolded image is g sqrt(R) of that. Else units are arbitrary.
 
     Parameters
     ----------
@@ -108,6 +102,10 @@ def reconstruction_of(
     data = np.abs(data).astype(np.float32, copy=False) if magnitude else data.astype(np.complex64)
     embedded = _embedded_lines(kspace)
     filled = () if embedded is None else (f"{int(embedded.sum())} embedded calibration lines taken as sampled",)
+    unit = "a.u."
+    if kspace.noise.prewhitened:
+        mask = _mask(acquired(kspace)[1], kspace.sampled_columns, kspace.data.shape[-1], grid.shape)
+        unit = "SNR" if mask.all() else "k-space noise"
     return Reconstruction(
         key=kspace.key,
         data=data[np.newaxis],
@@ -115,11 +113,63 @@ def reconstruction_of(
         encoding=kspace.encoding,
         method=method,
         quantity="magnitude" if magnitude else "complex",
-        unit="SNR" if kspace.noise.prewhitened else "a.u.",
+        unit=unit,
         variant=kspace.variant,
         history=(*calibrated.history, *filled, step),
         meta={**scan_labels(kspace), **meta},
     )
+
+
+def acquired(kspace: KSpace) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
+    """Return what was acquired of an image: its imaging lines and its embedded calibration lines.
+
+    Returns
+    -------
+    data
+        (coils, kz, ky, kx) complex64 on the encoded grid.
+    lines
+        (kz, ky) bool.
+    """
+    embedded = _embedded_lines(kspace)
+    if embedded is None or kspace.calibration is None:
+        return kspace.data, kspace.sampled
+    return np.where(embedded[..., None], kspace.calibration, kspace.data), kspace.sampled | embedded
+
+
+def on_grid(
+    data: NDArray[np.complex64], lines: NDArray[np.bool_], columns: slice, sizes: Sequence[int]
+) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
+    """Crop or zero-pad k-space, and set to zero what was not sampled.
+
+    Parameters
+    ----------
+    data
+        (coils, kz, ky, kx) complex64.
+    lines
+        (kz, ky) bool: those sampled.
+    columns
+        Those sampled.
+    sizes
+        (z, y, x) of the new grid.
+
+    Returns
+    -------
+    data
+        (coils, z, y, x) complex64, a new array.
+    mask
+        (z, y, x) bool, or (z, y, 1) where whole readouts were sampled.
+    """
+    mask = _mask(lines, columns, data.shape[-1], sizes)
+    return np.ascontiguousarray(resized(data, sizes, (1, 2, 3)) * mask), mask
+
+
+def _mask(lines: NDArray[np.bool_], columns: slice, length: int, sizes: Sequence[int]) -> NDArray[np.bool_]:
+    """(z, y, x or 1) bool: what was sampled of the grid of these sizes, given lines and the columns of ``length``."""
+    read = np.zeros(length, np.bool_)
+    read[columns] = True
+    read = resized(read, sizes[2:], (0,))
+    mask = resized(lines, sizes[:2], (0, 1))[..., np.newaxis]
+    return np.ascontiguousarray(mask) if read.all() else mask & read
 
 
 def _embedded_lines(kspace: KSpace) -> NDArray[np.bool_] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,12 +37,10 @@ def calibration_kspace(kspace: Tensor, mask: Tensor, *, width: int = 24, least: 
     """
     shape = kspace.shape[2:]
     sampled = mask.all(dim=0)[0].expand(shape).cpu().numpy()
-    if len(shape) == 2:
-        found = calibration_region(sampled)
-    else:
-        lines = sampled.any(axis=-1)
-        columns = sampled[lines].all(axis=0, keepdims=True)
-        found = (*calibration_region(lines), calibration_region(columns)[1])
+    found = list(calibration_region(np.asarray(sampled.any(axis=-1)) if len(shape) == 3 else sampled))
+    if len(shape) == 3:
+        columns = sampled[sampled.any(axis=-1)].all(axis=0, keepdims=True)
+        found.append(calibration_region(np.asarray(columns))[1])
     below = [n // 2 - side.start for n, side in zip(shape, found, strict=True)]
     above = [side.stop - n // 2 for n, side in zip(shape, found, strict=True)]
     # a box of w about the middle takes w // 2 before and (w + 1) // 2 from k = 0 on

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 
-def dominant_eigenvectors(matrices: Tensor, reference: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+def dominant_eigenvectors(
+    matrices: Tensor, reference: Tensor, iterations: int, start: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Find the eigenvectors of the largest eigenvalues by power iteration, and turn their phase.
 
     An eigenvector's phase is free. It is turned so that its component along ``reference`` is real and not negative:
@@ -19,9 +21,11 @@ def dominant_eigenvectors(matrices: Tensor, reference: Tensor, iterations: int) 
     matrices
         (coils, coils, ...) complex, Hermitian, not negative.
     reference
-        (coils,) complex unit vector; the iteration starts at it.
+        (coils,) complex unit vector.
     iterations
         Steps of the power iteration.
+    start
+        (coils, ...) complex, where it starts; None for the reference.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def dominant_eigenvectors(matrices: Tensor, reference: Tensor, iterations: int) 
     """
     columns = matrices.unbind(1)
     along = reference.view(-1, *[1] * (matrices.ndim - 2))
-    vectors = along.expand_as(columns[0])
+    vectors = along.expand_as(columns[0]) if start is None else start
     for _ in range(iterations):
         vectors, _ = _unit(_applied(columns, vectors))
     vectors, values = _unit(_applied(columns, vectors))

@@ -9,7 +9,6 @@ G s = s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from math import prod
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from .dominant_eigenvectors import dominant_eigenvectors, strongest_combination
 
+_COARSE_ITERATIONS = 100
 _SLAB_BYTES = 32 * 1024**2  # of matrices G at once: memory stays bounded, whatever the volume and the coils
 
 
@@ -27,7 +27,7 @@ def espirit_maps(
     kernel: int = 6,
     threshold: float = 0.03,
     crop: float = 0.8,
-    iterations: int = 30,
+    iterations: int = 3,
 ) -> tuple[Tensor, Tensor]:
     """Estimate one set of coil sensitivity maps.
 
@@ -46,7 +46,7 @@ def espirit_maps(
     crop
         Maps are zero where the eigenvalue is not above: there is no signal to see coils by.
     iterations
-        Steps of the power iteration that finds the eigenvectors.
+        Steps of the power iteration on the whole grid, after a longer one on a coarse grid.
 
     Returns
     -------
@@ -78,14 +78,25 @@ def espirit_maps(
     correlations = _correlations(_signal_space(_patches(data, sizes), threshold), coils, sizes)
     maps = data.new_empty(batch, coils, *shape)
     eigenvalues = peak.new_empty(batch, *shape)
+    grid = [torch.arange(n, dtype=torch.float64) - n // 2 for n in shape]
+    coarse = [torch.linspace(float(x[0]), float(x[-1]), _coarse(len(x)), dtype=torch.float64) for x in grid]
     slab = max(1, _SLAB_BYTES // (8 * coils**2 * prod(shape[1:])))
-    for entry, first in product(range(batch), range(0, shape[0], slab)):
-        rows = slice(first, first + slab)
-        matrices = _evaluated(correlations[entry], shape, sizes, rows)
-        vectors, values = dominant_eigenvectors(matrices, reference[entry], iterations)
-        maps[entry, :, rows] = torch.where(values > crop, vectors, 0)
-        eigenvalues[entry, rows] = values
+    for entry in range(batch):
+        matrices = _evaluated(correlations[entry], shape, coarse)
+        start, _ = dominant_eigenvectors(matrices, reference[entry], _COARSE_ITERATIONS)
+        start = _interpolated(start, shape)
+        for first in range(0, shape[0], slab):
+            rows = slice(first, first + slab)
+            matrices = _evaluated(correlations[entry], shape, [grid[0][rows], *grid[1:]])
+            vectors, values = dominant_eigenvectors(matrices, reference[entry], iterations, start[:, rows])
+            maps[entry, :, rows] = torch.where(values > crop, vectors, 0)
+            eigenvalues[entry, rows] = values
     return maps, eigenvalues
+
+
+def _coarse(n: int) -> int:
+    """Points along an axis where the power iteration begins: one in four pixels, since maps are smooth."""
+    return max(-(-n // 4), min(n, 32))
 
 
 def _patches(data: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -125,13 +136,20 @@ def _correlations(space: Tensor, coils: int, sizes: Sequence[int]) -> Tensor:
     return torch.fft.fftshift(torch.fft.fftn(powers, dim=axes, norm="forward"), dim=axes) / prod(sizes)
 
 
-def _evaluated(correlations: Tensor, shape: Sequence[int], sizes: Sequence[int], rows: slice) -> Tensor:
-    """(coils, coils, rows, ...): G(x) = sum over shifts d of C(d) exp(-2 pi i d x / n), axis by axis, for any n."""
+def _evaluated(correlations: Tensor, shape: Sequence[int], positions: Sequence[Tensor]) -> Tensor:
+    """(coils, coils, *positions): G(x) = sum over shifts d of C(d) exp(-2 pi i d x / n), axis by axis, for any n."""
     result = correlations
     for axis in reversed(range(len(shape))):
-        n, size = shape[axis], sizes[axis]
-        x = torch.arange(n, dtype=torch.float64, device=result.device)[rows if axis == 0 else slice(None)] - n // 2
-        d = torch.arange(1 - size, size, dtype=torch.float64, device=result.device)
-        waves = torch.exp(-2j * torch.pi / n * x[:, None] * d).to(result.dtype)
+        reach = result.shape[2 + axis] // 2
+        d = torch.arange(-reach, reach + 1, dtype=torch.float64)
+        waves = torch.exp(-2j * torch.pi / shape[axis] * positions[axis][:, None] * d).to(result)
         result = torch.movedim(torch.movedim(result, 2 + axis, -1) @ waves.mT, -1, 2 + axis)
     return result
+
+
+def _interpolated(vectors: Tensor, shape: Sequence[int]) -> Tensor:
+    """(coils, *shape), linearly, from points at equal distances from the first to the last of each axis."""
+    parts = torch.view_as_real(vectors).movedim(-1, 0)
+    mode = "bilinear" if len(shape) == 2 else "trilinear"
+    finer = torch.nn.functional.interpolate(parts, tuple(shape), mode=mode, align_corners=True)
+    return torch.view_as_complex(finer.movedim(0, -1).contiguous())

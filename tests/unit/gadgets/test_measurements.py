@@ -86,16 +86,14 @@ def test_embedded_calibration_lines_count_as_sampled_and_separate_ones_do_not(sc
     assert ("1 embedded calibration lines taken as sampled" in out.history) == (mode == "embedded")
 
 
-def test_prewhitened_data_are_in_snr_units_and_others_of_unknown_noise(scans):
+def test_only_prewhitened_and_fully_sampled_images_are_in_snr_units(scans):
     scan = scans.Scan(**PLAIN)
-    plain = calibrated(scans, scan, scan.all_lines())
-    white = calibrated(
-        scans, scan, replace(scan.all_lines(), prepared=Preparation(noise=NoiseState(prewhitened=True, source="here")))
-    )
-    assert measurements_of(plain).noise is None
-    assert measurements_of(white).noise == pytest.approx(np.sqrt(2))
-    images = [reconstruction_of(r, measurements_of(r).zero_filled(), method="m", step="s") for r in (plain, white)]
-    assert [image.unit for image in images] == ["a.u.", "SNR"]
+    white = Preparation(noise=NoiseState(prewhitened=True, source="here"))
+    blocks = [scan.all_lines(), *(replace(b, prepared=white) for b in (scan.all_lines(), scan.readouts([1, 3, 5])))]
+    records = [calibrated(scans, scan, block) for block in blocks]
+    assert [measurements_of(r).noise for r in records] == [None, pytest.approx(2**0.5), pytest.approx(2**0.5)]
+    images = [reconstruction_of(r, measurements_of(r).zero_filled(), method="m", step="s") for r in records]
+    assert [image.unit for image in images] == ["a.u.", "SNR", "k-space noise"]
 
 
 def test_a_reconstruction_carries_labels_history_and_metadata(scans):
