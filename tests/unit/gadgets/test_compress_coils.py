@@ -48,3 +48,23 @@ def test_a_slice_that_changes_its_coils_is_refused(scans):
     few = scans.Scan(**{**PLAIN, "coils": 4})
     with pytest.raises(DataError, match="k-space has 4 coils, expected 5"):
         scans.run(scan, [Accumulate(), CompressCoils()], scan.all_lines(), few.all_lines(repetition=1))
+
+
+def test_geometric_virtual_coils_hold_more_of_the_energy_than_as_many_global_ones(scans):
+    scan = scans.Scan(**PLAIN)
+    calibration = scan.readouts([3, 4], flags=scans.bit("IS_PARALLEL_CALIBRATION"), seed=2)
+    (out,) = scans.run(scan, [Accumulate(), CompressCoils(method="geometric", coils=2)], calibration, scan.all_lines())
+    assert out.data.shape == out.calibration.shape == (2, 1, 8, 8)
+    assert "5 to 2 coils at each of 8 positions along the readout with 100.0" in out.history[-1]
+    (plain,) = scans.run(scan, [Accumulate(), CompressCoils(coils=2)], calibration, scan.all_lines())
+    assert np.linalg.norm(out.calibration) > 1.1 * np.linalg.norm(plain.calibration)
+
+
+def test_geometric_compression_refuses_asymmetric_echoes(scans):
+    scan = scans.Scan(**PLAIN)
+    with pytest.raises(DataError, match=r'columns 3 to 7 of 8; .*"geometric" needs all of them, "svd" does not'):
+        scans.run(
+            scan,
+            [Accumulate(), CompressCoils(method="geometric")],
+            scan.readouts(range(8), samples=5, center_sample=1),
+        )
