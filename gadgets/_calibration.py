@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..engine.errors import ConfigurationError
 from ..engine.records import Key, KSpace
-from ._measurements import acquired, on_grid
+from ._measurements import acquired, calibration_is_of_image, on_grid
 from .reconstruct_fourier import reconstruction_grid
 
 _LEAST = {"espirit": 6, "walsh": 4}  # lines: fewer do not span the signal, or have no resolution
@@ -58,7 +58,7 @@ class Estimator(NamedTuple):
         source = "the imaging lines"
         if kspace.calibration is not None and kspace.calibration_sampled is not None:
             source = f"{kspace.encoding.calibration_mode or 'separate'} calibration lines"
-            if kspace.encoding.calibration_mode != "embedded":
+            if not calibration_is_of_image(kspace):
                 data, lines = kspace.calibration, kspace.calibration_sampled
         # a reconstruction of lower resolution than was encoded has a smaller grid
         grid = [min(n, m) for n, m in zip(data.shape[1:], reconstruction_grid(kspace.encoding), strict=True)]

@@ -102,10 +102,6 @@ def reconstruction_of(
     data = np.abs(data).astype(np.float32, copy=False) if magnitude else data.astype(np.complex64)
     embedded = _embedded_lines(kspace)
     filled = () if embedded is None else (f"{int(embedded.sum())} embedded calibration lines taken as sampled",)
-    unit = "a.u."
-    if kspace.noise.prewhitened:
-        mask = _mask(acquired(kspace)[1], kspace.sampled_columns, kspace.data.shape[-1], grid.shape)
-        unit = "SNR" if mask.all() else "k-space noise"
     return Reconstruction(
         key=kspace.key,
         data=data[np.newaxis],
@@ -113,7 +109,7 @@ def reconstruction_of(
         encoding=kspace.encoding,
         method=method,
         quantity="magnitude" if magnitude else "complex",
-        unit=unit,
+        unit=unit_of(kspace),
         variant=kspace.variant,
         history=(*calibrated.history, *filled, step),
         meta={**scan_labels(kspace), **meta},
@@ -134,6 +130,22 @@ def acquired(kspace: KSpace) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
     if embedded is None or kspace.calibration is None:
         return kspace.data, kspace.sampled
     return np.where(embedded[..., None], kspace.calibration, kspace.data), kspace.sampled | embedded
+
+
+def unit_of(kspace: KSpace) -> str:
+    """Unit of an image, as ``reconstruction_of`` says."""
+    if not kspace.noise.prewhitened:
+        return "a.u."
+    embedded = _embedded_lines(kspace)
+    lines = kspace.sampled if embedded is None else kspace.sampled | embedded
+    sizes = reconstruction_grid(kspace.encoding)
+    whole = _mask(lines, kspace.sampled_columns, kspace.data.shape[-1], sizes).all()
+    return "SNR" if whole else "k-space noise"
+
+
+def calibration_is_of_image(kspace: KSpace) -> bool:
+    """Whether calibration lines were acquired with the image itself: lines of it that its undersampling left out."""
+    return kspace.encoding.calibration_mode in {"embedded", "interleaved"}
 
 
 def on_grid(
@@ -174,7 +186,7 @@ def _mask(lines: NDArray[np.bool_], columns: slice, length: int, sizes: Sequence
 
 def _embedded_lines(kspace: KSpace) -> NDArray[np.bool_] | None:
     """(kz, ky) bool: calibration lines of the image itself that its undersampling left out; None without any."""
-    if kspace.calibration_sampled is None or kspace.encoding.calibration_mode != "embedded":
+    if kspace.calibration_sampled is None or not calibration_is_of_image(kspace):
         return None
     lines: NDArray[np.bool_] = kspace.calibration_sampled & ~kspace.sampled
     return lines if lines.any() else None

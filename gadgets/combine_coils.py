@@ -15,6 +15,7 @@ from ..engine.gadget import Context, Gadget
 from ..engine.provenance import scan_labels
 from ..engine.records import CoilImages, Reconstruction
 from ..models.coil_combination import combined, root_sum_of_squares, walsh_maps
+from ._measurements import unit_of
 
 
 @dataclass(kw_only=True)
@@ -51,7 +52,7 @@ class CombineCoils(Gadget[CoilImages, Reconstruction]):
             encoding=kspace.encoding,
             method=f"{message.method}+{self.method}",
             quantity="magnitude" if self.magnitude else "complex",
-            unit="SNR" if kspace.noise.prewhitened else "a.u.",
+            unit=unit_of(kspace),
             variant=kspace.variant,
             history=(*message.history, f"combine_coils: {self.method} of {len(message.data)} coils"),
             meta=scan_labels(kspace),

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..engine.gadget import Gadget
 from ..engine.mrd_header import Encoding
 from ..engine.records import CoilImages, KSpace
@@ -24,16 +27,19 @@ class ReconstructFourier(Gadget[KSpace, CoilImages]):
 
     def receive(self, message: KSpace) -> Iterable[CoilImages]:
         """Reconstruct one image per coil."""
-        axes = (1, 2, 3)
-        sizes = reconstruction_grid(message.encoding)
-        images = centred_ifft(resized(message.data, sizes, axes), axes)
-        recon = message.encoding.recon.matrix
+        images = transformed(message.data, message.encoding)
         step = "reconstruct_fourier: centred orthonormal inverse Fourier transform"
         if max(message.encoding.acceleration) > 1:
             r = " x ".join(str(factor) for factor in message.encoding.acceleration)
             step += f", acceleration {r} not unfolded"
-        images = resized(images, recon[::-1], axes)
         return (CoilImages(message, images, "fourier", (*message.history, step)),)
+
+
+def transformed(kspace: NDArray[np.complex64], encoding: Encoding) -> NDArray[np.complex64]:
+    """K-space (coils, kz, ky, kx) on the encoded grid to coil images (coils, z, y, x) of the reconstruction matrix."""
+    axes = (1, 2, 3)
+    images = centred_ifft(resized(kspace, reconstruction_grid(encoding), axes), axes)
+    return resized(images, encoding.recon.matrix[::-1], axes)
 
 
 def reconstruction_grid(encoding: Encoding) -> tuple[int, int, int]:

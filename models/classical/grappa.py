@@ -30,7 +30,7 @@ class GrappaKernel:
     """(along kz, along ky): acquired lines that a missing one is predicted from; one along the kz of a slice."""
     width: int = 5
     """Samples along the readout, centred on the missing one."""
-    regularisation: float = 1e-3
+    regularisation: float = 1e-2
     """Tikhonov's lambda over the mean eigenvalue of the normal matrix: above 0."""
 
 
@@ -45,6 +45,15 @@ class GrappaWeights:
     groups: tuple[KernelGroup, ...]
     tensors: tuple[Tensor, ...] = field(repr=False)
     """For each group (batch, sources, width, coils, targets, coils) complex: from the fourth axis to the last."""
+
+    @property
+    def coils(self) -> int:
+        """Coils that they are for."""
+        return self.tensors[0].shape[-1]
+
+    def fit(self, lattice: SamplingLattice) -> bool:
+        """Tell whether they are for this undersampling, wherever it lies."""
+        return (self.lattice.acceleration, self.lattice.shift) == (lattice.acceleration, lattice.shift)
 
     @property
     def nbytes(self) -> int:
@@ -79,14 +88,14 @@ def grappa_weights(calibration: Tensor, lattice: SamplingLattice, kernel: Grappa
     peak = data.abs().flatten(1).amax(dim=1)
     if not (torch.isfinite(peak).all() and bool((peak > 0).all())):
         raise ValueError("the calibration lines are zero or not finite, expected signal")
-    data = data / peak.view(-1, 1, 1, 1, 1)
+    data = (data / peak.view(-1, 1, 1, 1, 1)).to(torch.complex128)  # normal equations square the condition number
     tensors = []
     for group in groups:
         gram, right = _normal_equations(data, group, kernel.width)
         mean = gram.diagonal(dim1=-2, dim2=-1).real.mean(dim=-1)
         shift = kernel.regularisation * mean[:, None, None] * torch.eye(gram.shape[-1], device=gram.device)
         factor = torch.linalg.cholesky(gram + shift)
-        weights = torch.cholesky_solve(right, factor).to(data.dtype)
+        weights = torch.cholesky_solve(right, factor).to(calibration.dtype)
         tensors.append(weights.view(len(data), len(group.sources), kernel.width, coils, len(group.targets), coils))
     return GrappaWeights(lattice, kernel.width, groups, tuple(tensors))
 
@@ -211,11 +220,11 @@ def _check_size(group: KernelGroup, width: int, data: Tensor) -> None:
 
 def _normal_equations(data: Tensor, group: KernelGroup, width: int) -> tuple[Tensor, Tensor]:
     """A^H A (batch, n, n) and A^H b (batch, n, targets * coils) complex128, n = sources * width * coils."""
-    gram = right = torch.zeros((), dtype=torch.complex128, device=data.device)
+    gram = right = data.new_zeros(())
     for sources, targets in _equations(data, group, width):
         gram = gram + sources.mH @ sources
         right = right + sources.mH @ targets
-    return gram.to(torch.complex128), right.to(torch.complex128)
+    return gram, right
 
 
 def _equations(data: Tensor, group: KernelGroup, width: int) -> Iterator[tuple[Tensor, Tensor]]:
