@@ -1,0 +1,34 @@
+"""The zero-filled image, and its brightness as the unit of regularisation weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..measurements import Measurements
+from ..networks.network import image_scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroFilled:
+    """A^H y: what was not sampled is zero, and the coils are combined by their maps. Slices or volumes."""
+
+    def __call__(self, measurements: Measurements, /) -> Tensor:
+        """Reconstruct: (batch, [z,] y, x) complex64."""
+        return measurements.zero_filled()
+
+
+def brightness(image: Tensor) -> Tensor:
+    """Return the root mean square over the brighter half of each image of a batch, 1 for one that is zero everywhere.
+
+    Parameters
+    ----------
+    image
+        (batch, [z,] y, x) complex, usually zero-filled.
+
+    Returns
+    -------
+        (batch, [1,] 1, 1) real.
+    """
+    return image_scale(image.flatten(1).unsqueeze(1)).view(-1, *(1,) * (image.ndim - 1))
