@@ -1,10 +1,11 @@
-"""K-space of which GRAPPA knows the answer."""
+"""K-space whose reconstruction is known."""
 
 import numpy as np
 import pytest
 import torch
 
 from echotrain.models.fourier import centred_fft, centred_ifft
+from echotrain.models.measurements import Measurements
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,37 @@ def harmonic_kspace():
         return torch.from_numpy(centred_fft(objects[:, None] * maps, range(2, len(grid) + 2)))
 
     return make
+
+
+@pytest.fixture
+def make_measurements():
+    """Noiseless double precision measurements of random images by random normalised maps, and the images.
+
+    Sampling is by lines, or by points with ``points=True``; at ``fraction=1`` everything is sampled.
+    """
+
+    def make(grid=(8, 9), *, coils=4, batch=1, fraction=0.5, points=False, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        images = torch.randn(batch, *grid, dtype=torch.complex128, generator=generator)
+        maps = torch.randn(batch, coils, *grid, dtype=torch.complex128, generator=generator)
+        maps /= torch.linalg.vector_norm(maps, dim=1, keepdim=True)
+        lines = (*grid[:-1], grid[-1] if points else 1)
+        mask = torch.rand(batch, 1, *lines, generator=generator) < fraction
+        empty = Measurements(torch.zeros_like(maps), mask, maps)
+        return Measurements(empty.operator()(images), mask, maps), images
+
+    return make
+
+
+@pytest.fixture
+def dense():
+    """The matrix of A of the first item: (coils * samples, pixels)."""
+
+    def matrix(measurements):
+        shape = measurements.maps.shape[2:]
+        pixels = torch.eye(shape.numel(), dtype=torch.complex128).view(-1, *shape)
+        first = slice(0, 1)
+        one = Measurements(measurements.kspace[first], measurements.mask[first], measurements.maps[first])
+        return one.operator()(pixels).flatten(1).T
+
+    return matrix
