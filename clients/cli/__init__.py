@@ -10,6 +10,8 @@ import typer
 from ... import __version__
 from .chains import chains
 from .demo import demo
+from .evaluate import evaluate
+from .figures import figures
 from .gadgets import gadgets
 from .keys import keys
 from .recon import recon
@@ -27,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, serve, recon, simulate, replay, status, train):
+for command in (demo, serve, recon, simulate, replay, status, train, evaluate, figures):
     app.command()(command)
 for group in (chains, gadgets, recordings, keys):
     app.add_typer(group)

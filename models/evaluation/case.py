@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..calibration_maps import espirit_kernel
-from ..calibration_region import calibration_region
+from ..coils.calibration import calibration_kspace
 from ..coils.espirit import espirit_maps
-from ..fourier import centre
 from ..measurements import Measurements
 from ..random_masks import equispaced_lines, uniform_lines
 from ..sampling_masks import Mask
@@ -25,7 +24,6 @@ MASKS: Mapping[MaskName, Callable[[int, float, np.random.Generator], Mask]] = Ma
     {"uniform": uniform_lines, "equispaced": equispaced_lines}
 )
 """``uniform``: the mask of figures on real scans; ``equispaced``: regular, for methods that need that (GRAPPA)."""
-_CALIBRATION = 24  # lines and columns at most from which maps are estimated
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Case:
 
 
 def undersampled(kspace: NDArray[np.complex64], mask: Mask, noise: float | None = None) -> Measurements:
-    """Undersample one slice, and estimate the maps from what is left: ESPIRiT of the fully sampled lines about k = 0.
+    """Undersample one slice, and estimate the maps from what is left.
 
     Parameters
     ----------
@@ -60,13 +58,12 @@ def undersampled(kspace: NDArray[np.complex64], mask: Mask, noise: float | None 
         There are too few lines about k = 0 for ESPIRiT.
     """
     left = torch.from_numpy(kspace * mask[:, None])[None]
-    lines = calibration_region(mask[None])[1]
-    count = min(_CALIBRATION, lines.stop - lines.start)
-    maps = maps_of(left.numpy()[0], count)
-    return Measurements(left, torch.from_numpy(mask)[None, None, :, None], maps, noise)
+    sampled = torch.from_numpy(mask)[None, None, :, None]
+    return Measurements(left, sampled, maps_of(left, sampled), noise)
 
 
-def maps_of(kspace: NDArray[np.complex64], lines: int = _CALIBRATION) -> Tensor:
-    """Return ESPIRiT maps (1, coils, y, x) from the lines about k = 0 of one slice (coils, ky, kx)."""
-    region = np.ascontiguousarray(centre(kspace, (len(kspace), lines, min(_CALIBRATION, kspace.shape[2]))))
-    return espirit_maps(torch.from_numpy(region)[None], kspace.shape[1:], kernel=espirit_kernel(lines))[0]
+def maps_of(kspace: Tensor, mask: Tensor) -> Tensor:
+    """Return ESPIRiT maps from the fully sampled centre, 24 x 24 points at most, of k-space and mask as measured."""
+    calibration = calibration_kspace(kspace, mask)
+    kernel = espirit_kernel(min(calibration.shape[2:]))
+    return espirit_maps(calibration, kspace.shape[2:], kernel=kernel)[0]

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..fourier import centred_ifft
+from ..measurements import Measurements
 from .case import MASKS, Case, MaskName, maps_of, undersampled
 
 _SEED = 0
@@ -38,5 +38,6 @@ def real_case(kspace: NDArray[np.complex64], acceleration: float, *, data: str, 
 
 def reference_image(kspace: NDArray[np.complex64]) -> Tensor:
     """Combine the coil images of fully sampled k-space (coils, ky, kx) by its ESPIRiT maps: (y, x) complex64."""
-    coil_images = torch.from_numpy(centred_ifft(kspace, (-2, -1)))
-    return (maps_of(kspace)[0].conj() * coil_images).sum(dim=0)
+    data = torch.from_numpy(kspace)[None]
+    everything = torch.ones(1, 1, kspace.shape[1], 1, dtype=torch.bool)
+    return Measurements(data, everything, maps_of(data, everything)).zero_filled()[0]

@@ -1,0 +1,108 @@
+import csv
+
+import h5py
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from echotrain.clients.cli.evaluate import evaluate
+from echotrain.clients.cli.figures import figures
+from echotrain.clients.fully_sampled import fully_sampled_kspace
+from echotrain.engine.errors import ConfigurationError
+
+
+@pytest.fixture
+def heads(tmp_path, monkeypatch):
+    """Make a data folder with two small images stand for the shared one."""
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    (tmp_path / "images").mkdir()
+    with h5py.File(tmp_path / "images" / "brains_val.h5", "w") as file:
+        file["image"] = np.array([np.where(x**2 + y**2 < r, 100 + 50 * np.cos(9 * x), 0) for r in (0.5, 0.6)], np.uint8)
+    monkeypatch.setenv("ECHOTRAIN_DATA", str(tmp_path))
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    app = typer.Typer()
+    app.command()(evaluate)
+    app.command()(figures)
+    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.mark.usefixtures("heads")
+def test_a_table_and_a_csv_file_hold_every_method_at_every_acceleration(run, tmp_path):
+    file = tmp_path / "slices.csv"
+    result = run("evaluate", "zero-filled", "cg-sense", "-R", "2,4", "--data", "simulated", "-o", file)
+    assert result.exit_code == 0, result.output
+    assert "simulated, uniform lines, R = 4, 2 slices" in result.stdout
+    assert result.stdout.count("cg-sense") == 2
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert [(row["method"], row["acceleration"]) for row in rows] == [
+        (method, r) for r in ("2.0", "4.0") for _ in range(2) for method in ("zero-filled", "cg-sense")
+    ]
+    psnr = {m: np.mean([float(r["psnr"]) for r in rows if r["method"] == m]) for m in ("zero-filled", "cg-sense")}
+    assert psnr["cg-sense"] > psnr["zero-filled"]
+
+
+@pytest.mark.usefixtures("heads")
+def test_what_a_method_cannot_reconstruct_is_said(run):
+    result = run("evaluate", "grappa", "zero-filled", "-R", "2", "--data", "simulated", "--slices", "1")
+    assert result.exit_code == 0
+    assert "grappa, simulated, R=2: 32 of 64 lines were acquired, not as a regular lattice" in result.stdout
+
+
+@pytest.mark.usefixtures("heads")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing to evaluate"),
+        (("mystery",), "no method is named 'mystery'"),
+        (("tv", "--data", "knee"), "no data are named 'knee'. Known: simulated, brain_t1_7ch"),
+        (("tv", "--mask", "radial"), "the mask is 'radial', expected uniform or equispaced"),
+        (("tv", "-R", "0.5"), "expected 1 or more"),
+        (("tv", "--device", "tpu"), "'tpu'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_with_what_is_known(run, arguments, says):
+    result = run("evaluate", *arguments)
+    assert isinstance(result.exception, ConfigurationError)
+    assert says in str(result.exception)
+
+
+@pytest.mark.usefixtures("heads")
+def test_accelerations_that_are_no_numbers_are_refused(run):
+    result = run("evaluate", "tv", "-R", "4;8")
+    assert result.exit_code == 2
+    assert "expected numbers such as 4,8" in result.output
+
+
+def test_missing_data_are_named(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECHOTRAIN_DATA", str(tmp_path))
+    result = run("evaluate", "zero-filled", "--data", "simulated")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "the shared scans are missing" in str(result.exception)
+
+
+@pytest.mark.usefixtures("data")
+def test_figures_of_the_real_phantom_are_small_pngs(run, tmp_path):
+    result = run("figures", "zero-filled", "cg-sense", "--scan", "phantom_gre_2ch", "-R", "2", "-o", tmp_path / "f")
+    assert result.exit_code == 0, result.output
+    file = tmp_path / "f" / "phantom_gre_2ch_r2.png"
+    assert result.stdout.strip().endswith(file.name)
+    with Image.open(file) as picture:
+        assert picture.width > 300
+    assert file.stat().st_size < 400_000
+
+
+def test_the_kspace_of_a_real_scan_is_on_the_reconstruction_grid(data):
+    kspace = fully_sampled_kspace(data / "raw" / "phantom_gre_2ch.h5")
+    assert kspace.shape == (2, 160, 160)
+    assert kspace.dtype == np.complex64
+
+
+def test_an_undersampled_scan_has_no_reference(data):
+    with pytest.raises(ConfigurationError, match="64 of 128 lines"):
+        fully_sampled_kspace(data / "raw" / "shepp_logan_r2_acs16_noise_8ch.h5")
