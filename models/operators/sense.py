@@ -35,6 +35,7 @@ class SenseOperator(LinearOperator):
             phased_mask = phased_mask * kspace_phase
         self._undersampled = self._axes[1:] if mask.shape[-1] == 1 else self._axes
         self._maps = phased_maps.movedim(-1, 2).contiguous()
+        self._conjugate = self._maps.conj().resolve_conj()  # once, instead of in every combination of coils
         self._mask = mask.movedim(-1, 2)
         self._phased_mask = phased_mask.movedim(-1, 2)
 
@@ -46,25 +47,25 @@ class SenseOperator(LinearOperator):
     def adjoint(self, y: Tensor, /) -> Tensor:
         """Transform what was sampled and combine the coils: the zero-filled image."""
         sampled = y.movedim(-1, 2) * self._phased_mask.conj()
-        return _combined(torch.fft.ifftn(sampled, dim=self._axes, norm="ortho"), self._maps)
+        return _combined(torch.fft.ifftn(sampled, dim=self._axes, norm="ortho"), self._conjugate)
 
     def normal(self, x: Tensor, /) -> Tensor:
         """Apply A^H A."""
         if x.device.type != "cpu":
-            return self._normal(x, self._maps, self._mask)
+            return self._normal(x, self._maps, self._mask, self._conjugate)
         # one item of the batch after the other: each stays in the processor's cache from step to step
-        maps, mask = (part.expand(len(x), *part.shape[1:]) for part in (self._maps, self._mask))
+        parts = [part.expand(len(x), *part.shape[1:]) for part in (self._maps, self._mask, self._conjugate)]
         items = (slice(i, i + 1) for i in range(len(x)))
-        return torch.cat([self._normal(x[item], maps[item], mask[item]) for item in items])
+        return torch.cat([self._normal(x[item], *(part[item] for part in parts)) for item in items])
 
-    def _normal(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
+    def _normal(self, x: Tensor, maps: Tensor, mask: Tensor, conjugate: Tensor) -> Tensor:
         coils = maps * x.movedim(-1, 1).contiguous().unsqueeze(1)
         sampled = torch.fft.fftn(coils, dim=self._undersampled).mul_(mask)
-        return _combined(torch.fft.ifftn(sampled, dim=self._undersampled), maps)
+        return _combined(torch.fft.ifftn(sampled, dim=self._undersampled), conjugate)
 
 
-def _combined(coils: Tensor, maps: Tensor) -> Tensor:
-    return coils.mul_(maps.conj()).sum(dim=1).movedim(1, -1).contiguous()
+def _combined(coils: Tensor, conjugate: Tensor) -> Tensor:
+    return coils.mul_(conjugate).sum(dim=1).movedim(1, -1).contiguous()
 
 
 def _centring_phases(maps: Tensor, axis: int) -> tuple[Tensor, Tensor]:
