@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import ConfigurationError
 from ..engine.records import KSpace
 from ..models.calibration_region import calibration_region
 from ..models.classical.sampling_lattice import SamplingLattice, find_lattice
+from ._device import device_of
 from ._measurements import acquired
 
 if TYPE_CHECKING:  # torch starts slowly: only scans that need it pay for it
@@ -87,9 +87,8 @@ class GrappaFiller:
             raise ValueError(f"k-space has {len(data)} coils, expected {learnt.weights.coils} as in its calibration")
         filled = grappa_filled(self._tensor(data), lines, lattice, learnt.weights, kspace.sampled_columns)
         blocks = f"{self.kernel[1]} x {self.kernel[2]}" if lines.shape[0] == 1 else " x ".join(map(str, self.kernel))
-        rz, ry = lattice.acceleration
-        words = f"R = {ry}" if lines.shape[0] == 1 else f"R = {ry} x {rz}, shift {lattice.shift}"
-        words += f", kernel {blocks}, {learnt.size} calibration lines, lambda {self.regularisation:g}"
+        words = f"{factor_of(lattice, lines.shape)}, kernel {blocks}, lambda {self.regularisation:g}"
+        words += f", {learnt.size} calibration lines"
         if learnt.repetition != kspace.key.repetition:
             words += f" of repetition {learnt.repetition}"
         return Filled(filled.cpu().numpy().reshape(data.shape), lines | lattice.covered(lines), words)
@@ -124,14 +123,16 @@ class GrappaFiller:
         """(1, coils, [kz,] ky, kx), 4-D where there is one partition."""
         import torch
 
-        from ..models.runtimes.device import find_device
-
-        try:
-            device = find_device(self.device)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from error
-        whole = torch.from_numpy(np.array(data, np.complex64, order="C"))[None].to(device)
+        whole = torch.from_numpy(np.array(data, np.complex64, order="C"))[None].to(device_of(self.device))
         return whole[:, :, 0] if data.shape[1] == 1 else whole
+
+
+def factor_of(lattice: SamplingLattice, shape: tuple[int, int]) -> str:
+    """Return the acceleration on a (kz, ky) grid, readable."""
+    rz, ry = lattice.acceleration
+    if shape[0] == 1:
+        return f"R = {ry}"
+    return f"R = {ry} x {rz}" + (f", shift {lattice.shift}" if lattice.shift else "")
 
 
 @lru_cache(maxsize=64)

@@ -59,6 +59,18 @@ def reconstruct(path: Path) -> dict[Which, np.ndarray]:
     return reconstruct_scan(read_scan(path))
 
 
+def reconstruct_together(scan: Scan) -> np.ndarray:
+    """Return the image (z, y, x) of all repetitions averaged line by line, calibration lines included.
+
+    It is fully sampled where repetitions leave out different lines: the truth for each of them.
+    """
+    headers = scan.headers.copy()
+    headers["idx"]["repetition"] = 0
+    headers["flags"] &= ~np.uint64(CALIBRATION)
+    (image,) = reconstruct_scan(scan._replace(headers=headers)).values()
+    return image
+
+
 def reconstruct_scan(scan: Scan) -> dict[Which, np.ndarray]:
     """Reconstruct what ``read_scan`` returned."""
     root = ET.fromstring(scan.xml.rstrip(b"\0").decode())

@@ -24,13 +24,8 @@ from echotrain.engine.errors import RemoteError
 from echotrain.engine.image_file import read_images
 from echotrain.engine.messages import Image, Readouts
 
-FILES = (
-    "brain_sim_odd_header.h5",
-    "brain_t1_7ch.h5",
-    "phantom_16ch.h5",
-    "phantom_gre_2ch.h5",
-    "shepp_logan_r2_acs16_noise_8ch.h5",
-)
+SAMPLED = ("brain_sim_odd_header.h5", "brain_t1_7ch.h5", "phantom_16ch.h5", "phantom_gre_2ch.h5")
+UNDERSAMPLED = "shepp_logan_r2_acs16_noise_8ch.h5"
 KEYS = ("repetition", "set", "phase", "contrast", "slice")
 
 
@@ -43,12 +38,28 @@ def compare(images, expected, reference):
 
 
 @pytest.mark.parametrize("protocol", ["zmq", "mrd"])
-@pytest.mark.parametrize("file", FILES)
-def test_every_shared_scan_agrees_with_a_double_precision_reconstruction(served, data, reference, file, protocol):
+@pytest.mark.parametrize("chain", ["default", "grappa"])
+@pytest.mark.parametrize("file", SAMPLED)
+def test_fully_sampled_scans_agree_with_a_double_precision_reconstruction(
+    served, data, reference, file, chain, protocol
+):
     path = data / "raw" / file
     with Client(getattr(served, protocol), protocol=protocol) as client:
-        images = client.reconstruct(path)
+        images = client.reconstruct(path, chain=chain)
     compare(images, reference.reconstruct(path), reference)
+
+
+@pytest.mark.parametrize("protocol", ["zmq", "mrd"])
+@pytest.mark.parametrize("chain", ["default", "grappa"])
+def test_an_undersampled_scan_is_unfolded(served, data, reference, chain, protocol):
+    path = data / "raw" / UNDERSAMPLED
+    with Client(getattr(served, protocol), protocol=protocol) as client:
+        images = client.reconstruct(path, chain=chain)
+    truth = reference.reconstruct_together(reference.read_scan(path))
+    assert len(images) == 4
+    for image in images:
+        assert image.meta["EchotrainMethod"] == "grappa+rss"
+        assert np.linalg.norm(image.pixels[0] - truth) < 0.1 * np.linalg.norm(truth)
 
 
 @pytest.mark.skipif(not shutil.which("ismrmrd_recon_cartesian_2d"), reason="Debian's ismrmrd-tools is not installed")

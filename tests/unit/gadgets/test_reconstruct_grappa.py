@@ -84,7 +84,7 @@ def test_the_fully_sampled_centre_is_enough_to_fill_a_slice(acceleration, centre
     assert images.data.dtype == np.complex64
     assert error(images.data, fourier(full)) < 2e-3
     assert error(fourier(kspace.data), fourier(full)) > 0.2
-    words = f"R = {acceleration}, kernel 2 x 3, {centred} calibration lines, lambda 1e-08"
+    words = f"R = {acceleration}, kernel 2 x 3, lambda 1e-08, {centred} calibration lines"
     assert images.history[-1] == f"reconstruct_grappa: {words}; inverse Fourier transform"
     assert images.kspace.meta["EchotrainGrappa"] == words
 
@@ -151,7 +151,7 @@ def test_volumes_are_filled_along_both_directions():
     calibration = np.logical_and.outer(centre_block(14, 12), centre_block(16, 12))
     images = reconstructed(kspace_of(full, regular | calibration, acceleration=(2, 2)), kernel=(2, 2, 1))
     assert error(images.data, fourier(full)) < 5e-3
-    assert "R = 2 x 2, shift 1, kernel 2 x 2 x 1, 12 x 12 calibration lines" in images.history[-1]
+    assert "R = 2 x 2, shift 1, kernel 2 x 2 x 1, lambda 1e-08, 12 x 12 calibration lines" in images.history[-1]
 
 
 def test_without_acceleration_it_is_the_fourier_transform():
