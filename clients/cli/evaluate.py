@@ -33,6 +33,7 @@ def evaluate(
     slices: Annotated[int | None, typer.Option(min=1, help="Simulated slices, evenly spread; all by default.")] = None,
     mask: Annotated[str, typer.Option(help="uniform (random lines), or equispaced (for GRAPPA).")] = "uniform",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for every slice's figures.")] = None,
+    cards: Annotated[bool, typer.Option("--cards", help="Write the figures into the cards of the models.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Folder of models of your own, NAME/card.toml.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
 ) -> None:
@@ -44,6 +45,7 @@ def evaluate(
     from rich.progress import track
 
     from ...engine.errors import ConfigurationError
+    from ...models.evaluation.card_metrics import record_metrics
     from ...models.evaluation.evaluate import evaluate as evaluate_case
     from ...models.evaluation.evaluate import summarise
     from ...models.evaluation.methods import CLASSICAL, find_method
@@ -53,7 +55,8 @@ def evaluate(
     from ..evaluation_cases import SCANS, SIMULATED, Cases
     from ..evaluation_display import show_summaries
 
-    store = ModelStore(*([weights] if weights is not None else []), SHIPPED)
+    folders = [*([weights] if weights is not None else []), SHIPPED]
+    store = ModelStore(*folders)
     known = (*CLASSICAL, *store.names())
     names = known if everything else tuple(methods or ())
     if not names:
@@ -70,11 +73,16 @@ def evaluate(
                     results += evaluate_case(name, method, case, where)[0]
                 except ValueError as error:  # some methods cannot do with some sampling
                     refused[f"{name}, {case.data}, R={case.acceleration:g}"] = str(error)
-    except ModelError as error:
+        summaries = summarise(results)
+        for name in store.names() if cards else ():
+            rows = [row for row in summaries if row.method.partition("@")[0] == name]
+            if rows:
+                record_metrics(next(f / name for f in folders if (f / name / "card.toml").is_file()), rows)
+        if output is not None:
+            _write(output, results)
+    except (ModelError, OSError) as error:
         raise ConfigurationError(str(error)) from None
-    if output is not None:
-        _write(output, results)
-    show_summaries(summarise(results), refused)
+    show_summaries(summaries, refused)
     if not results:
         raise typer.Exit(1)
 

@@ -14,7 +14,7 @@ from .metrics import fitted_magnitude, scores
 
 ERROR_SCALE = 5
 """Errors are shown so many times brighter than images."""
-_COLUMNS = 6
+_COLUMNS = 6  # at most
 _TILE = 1.6  # inch
 _DPI = 100
 _WHITE = 0.998  # quantile of the reference that is shown white
@@ -46,8 +46,8 @@ def draw_comparison(path: Path, title: str, reference: Tensor, images: Mapping[s
         found = scores(image[None], reference[None])
         text = f"{float(found.psnr):.1f} dB, NRMSE {float(found.nrmse):.3f}"
         panels.append((name, fitted, ERROR_SCALE * (fitted - reference).abs(), text))
-    columns = min(_COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
+    rows = -(-len(panels) // _COLUMNS)
+    columns = -(-len(panels) // rows)
     tall = reference.shape[0] / reference.shape[1]
     figure = Figure(figsize=(columns * _TILE, rows * (2 * tall * _TILE + 0.3) + 0.25), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)

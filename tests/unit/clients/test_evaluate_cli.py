@@ -1,8 +1,10 @@
 import csv
+import datetime as dt
 
 import h5py
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
@@ -11,6 +13,10 @@ from echotrain.clients.cli.evaluate import evaluate
 from echotrain.clients.cli.figures import figures
 from echotrain.clients.fully_sampled import fully_sampled_kspace
 from echotrain.engine.errors import ConfigurationError
+from echotrain.models.model_card import ModelCard, read_card
+from echotrain.models.model_store import write_model
+from echotrain.models.networks.build import build
+from echotrain.models.trained_range import TrainedRange
 
 
 @pytest.fixture
@@ -106,3 +112,40 @@ def test_the_kspace_of_a_real_scan_is_on_the_reconstruction_grid(data):
 def test_an_undersampled_scan_has_no_reference(data):
     with pytest.raises(ConfigurationError, match="64 of 128 lines"):
         fully_sampled_kspace(data / "raw" / "shepp_logan_r2_acs16_noise_8ch.h5")
+
+
+@pytest.fixture
+def own_models(tmp_path):
+    """Return a folder with one untrained network."""
+    torch.manual_seed(0)
+    options = {"channels": 4, "pools": 1}
+    card = ModelCard(
+        name="tiny",
+        version=1,
+        kind="supervised",
+        architecture="unet",
+        options=options,
+        trained=TrainedRange(acceleration=(2, 8), matrix=(16, 128), coils=(1, 8), snr=(10, 100), masks=("uniform",)),
+        data=(),
+        recipe="tiny",
+        seed=0,
+        hardware="none",
+        steps=0,
+        wall_seconds=0,
+        cpu_seconds=0,
+        torch="2",
+        date=dt.date(2020, 1, 1),
+        limits="untrained",
+    )
+    write_model(tmp_path / "models" / "tiny", build("unet", options).state_dict(), card)
+    return tmp_path / "models"
+
+
+@pytest.mark.usefixtures("heads")
+def test_a_model_is_evaluated_by_name_and_its_card_holds_the_figures(run, own_models):
+    result = run("evaluate", "tiny", "-R", "2", "--data", "simulated", "--weights", own_models, "--cards")
+    assert result.exit_code == 0, result.output
+    metrics = {m.metric: m for m in read_card(own_models / "tiny").metrics}
+    assert metrics.keys() == {"PSNR", "SSIM", "NRMSE"}
+    assert metrics["PSNR"].case == "simulated, uniform lines, R = 2, 2 slices"
+    assert f"{metrics['PSNR'].value:.2f}" in result.stdout
