@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import ConfigurationError
 from ..engine.records import Key, KSpace
+from ._device import device_of
 from ._measurements import acquired, calibration_is_of_image, on_grid
 from .reconstruct_fourier import reconstruction_grid
 
@@ -92,13 +92,8 @@ class Estimator(NamedTuple):
 
         from ..models.coils.espirit import espirit_maps
         from ..models.coils.walsh import walsh_maps_from_calibration
-        from ..models.runtimes.device import find_device
 
-        try:
-            device = find_device(self.device)
-        except ValueError as error:
-            raise ConfigurationError(f"estimate_sensitivities: {error}") from error
-        region = torch.from_numpy(calibration.region)[None].to(device)
+        region = torch.from_numpy(calibration.region)[None].to(device_of(self.device))
         flat = region.shape[2] == 1
         region, shape = (region[:, :, 0], grid[1:]) if flat else (region, grid)
         if self.method == "espirit":

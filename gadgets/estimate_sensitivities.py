@@ -21,7 +21,7 @@ from .reconstruct_fourier import reconstruction_grid
 Place = tuple[int, int, str]
 """Encoding space, slice and variant: whose images share maps."""
 
-_CROP = {"espirit": 0.8, "walsh": 0.05}
+_CROP = {"espirit": 0.8, "walsh": 0.02}
 
 
 @dataclass(kw_only=True)
@@ -46,7 +46,7 @@ class EstimateSensitivities(Gadget[KSpace, CalibratedKSpace | KSpace | Text]):
     """``espirit``: singular values above this part of the largest are signal."""
     crop: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Where maps are zero: ``espirit`` at eigenvalues up to this (None: 0.8), ``walsh`` at signals up to this part of
-    the largest (None: 0.05)."""
+    the largest (None: 0.02)."""
     share: bool = True
     """Use the maps of a slice's first image for its later repetitions, contrasts, sets and phases, which then need no
     calibration lines of their own; False makes maps for each."""

@@ -19,7 +19,7 @@ from .dominant_eigenvectors import dominant_eigenvectors, strongest_combination
 _SLAB_BYTES = 32 * 1024**2  # of covariances at once: memory stays bounded
 
 
-def walsh_maps(images: Tensor, *, width: int = 7, crop: float = 0.05, iterations: int = 30) -> Tensor:
+def walsh_maps(images: Tensor, *, width: int = 7, crop: float = 0.02, iterations: int = 30) -> Tensor:
     """Estimate relative sensitivities as the strongest eigenvectors of the local covariance of the coils.
 
     Parameters
@@ -63,7 +63,7 @@ def walsh_maps(images: Tensor, *, width: int = 7, crop: float = 0.05, iterations
 
 
 def walsh_maps_from_calibration(
-    calibration: Tensor, shape: Sequence[int], *, crop: float = 0.05, iterations: int = 30
+    calibration: Tensor, shape: Sequence[int], *, crop: float = 0.02, iterations: int = 30
 ) -> Tensor:
     """Estimate maps from the low-resolution images of a calibration region.
 

@@ -96,7 +96,7 @@ def test_walsh_maps_take_fewer_lines(scans):
     rest, _ = acquired(scan, range(0, 32, 2))
     (out,) = calibrate(scans, scan, own, rest, method="walsh")
     assert out.method == "walsh"
-    assert out.history[-1].endswith("walsh from separate calibration lines, 4 x 24, crop 0.05")
+    assert out.history[-1].endswith("walsh from separate calibration lines, 4 x 24, crop 0.02")
     power = (np.abs(out.sensitivities) ** 2).sum(axis=0)
     assert np.minimum(np.abs(power), np.abs(power - 1)).max() < 1e-5
     with pytest.raises(DataError, match=r"slice 0 has no maps: .* is 4 x 24 of 32 x 24 points.*at least 6 x 6"):

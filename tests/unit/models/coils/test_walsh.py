@@ -39,7 +39,7 @@ def test_maps_from_calibration_lines_point_where_the_coils_do(coil):
     calibration = calibration_kspace(kspace, torch.ones(1, 1, 48, 1, dtype=torch.bool))
     found = walsh_maps_from_calibration(calibration, shape)
     inside = found.abs().sum(dim=1) > 0
-    assert 0.2 < inside.float().mean() < 0.95
+    assert 0.2 < inside.float().mean() < 0.98
     assert inside[0, 24, 20]
     assert coil.alignment(found, maps)[inside].quantile(0.05) > 0.97
     torch.testing.assert_close(found.abs().square().sum(dim=1), inside.float())
