@@ -1,0 +1,50 @@
+"""K-space with coil maps through a reconstruction, into a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..engine.errors import DataError
+from ..engine.gadget import Signature
+from ..engine.records import CalibratedKSpace, Reconstruction
+from ._measurements import measurements_of, reconstruction_of
+
+if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
+    import torch
+
+    from ..models.measurements import Reconstructor
+
+
+def signature_of(*, keep_kspace: bool) -> Signature:
+    """Message types of a gadget that reconstructs k-space with maps, and passes it on if asked to."""
+    return Signature((CalibratedKSpace,), (Reconstruction, CalibratedKSpace) if keep_kspace else (Reconstruction,))
+
+
+def reconstructed(
+    message: CalibratedKSpace,
+    reconstruct: Reconstructor,
+    *,
+    device: torch.device,
+    method: str,
+    step: str,
+    magnitude: bool,
+) -> Reconstruction:
+    """Reconstruct one image or volume; arguments as for ``reconstruction_of``.
+
+    Raises
+    ------
+    DataError
+        K-space and maps do not fit each other, or k-space holds values that are not finite.
+    """
+    place = f"slice {message.kspace.key.slice}"
+    try:
+        measurements = measurements_of(message, device)
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
+    if not measurements.kspace.isfinite().all():
+        raise DataError(
+            f"{place}: k-space holds values that are not finite, expected finite samples; check_readouts, earlier in "
+            "the chain, finds the readouts"
+        )
+    image = reconstruct(measurements)
+    return reconstruction_of(message, image, method=method, step=step, magnitude=magnitude)
