@@ -11,12 +11,12 @@ from ..engine.gadget import Context, Gadget
 from ..engine.messages import Text
 from ..engine.mrd_header import Encoding
 from ..engine.records import CalibratedKSpace, CoilImages, KSpace, Reconstruction
-from ._device import device_of
 from ._grappa import factor_of, lattice_of
-from ._measurements import acquired, measurements_of, reconstruction_of
+from ._measurements import acquired
 from .estimate_sensitivities import EstimateSensitivities
 from .reconstruct_fourier import ReconstructFourier
 from .reconstruct_grappa import ReconstructGrappa
+from .reconstruct_sense import ReconstructSense
 
 
 @dataclass(kw_only=True)
@@ -36,6 +36,7 @@ class ReconstructConventional(Gadget[KSpace, CoilImages | Reconstruction | Text]
     _fourier: ReconstructFourier = field(init=False, default_factory=ReconstructFourier)
     _grappa: ReconstructGrappa = field(init=False)
     _sensitivities: EstimateSensitivities = field(init=False)
+    _sense: ReconstructSense = field(init=False)
     _warned: set[str] = field(init=False, default_factory=set)
 
     def start(self, context: Context) -> None:
@@ -44,9 +45,10 @@ class ReconstructConventional(Gadget[KSpace, CoilImages | Reconstruction | Text]
         self._grappa.start(context)
         self._sensitivities = EstimateSensitivities(device=self.device)
         self._sensitivities.start(context)
+        self._sense = ReconstructSense(device=self.device)
         if any(max(encoding.acceleration) > 1 for encoding in context.header.encodings):
-            from ..models.classical import cg_sense  # noqa: F401  the first image would wait for it
-            from ..models.coils import espirit  # noqa: F401  and for this
+            self._sense.start(context)
+            from ..models import calibration_maps  # noqa: F401  the first image would wait for it
 
     def receive(self, message: KSpace) -> Iterator[CoilImages | Reconstruction | Text]:
         """Reconstruct one image."""
@@ -78,17 +80,9 @@ class ReconstructConventional(Gadget[KSpace, CoilImages | Reconstruction | Text]
             return
         for one in made:
             if isinstance(one, CalibratedKSpace):
-                yield self._sense(one)
+                yield from (image for image in self._sense.receive(one) if isinstance(image, Reconstruction))
             elif isinstance(one, Text):
                 yield one
-
-    def _sense(self, calibrated: CalibratedKSpace) -> Reconstruction:
-        from ..models.classical.cg_sense import CGSense
-
-        solve = CGSense()
-        image = solve(measurements_of(calibrated, device_of(self.device)))
-        step = f"reconstruct_sense: {solve.iterations} conjugate gradients, lambda {solve.regularisation:g}"
-        return reconstruction_of(calibrated, image, method="sense", step=step)
 
     def _zero_filled(self, message: KSpace, why: str) -> Iterator[CoilImages | Text]:
         if why not in self._warned:

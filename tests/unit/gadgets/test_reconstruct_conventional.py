@@ -105,7 +105,7 @@ def test_irregular_undersampling_is_for_sense(acceleration):
     (zero_filled,) = ReconstructFourier().receive(kspace)
     assert error(image) < 0.5 * error(zero_filled)
     assert error(image) < 0.06
-    assert image.history[-1].startswith("reconstruct_sense: 30 conjugate gradients")
+    assert image.history[-1].startswith("reconstruct_sense: 30 conjugate gradient steps")
 
 
 def test_regular_undersampling_with_too_few_calibration_lines_for_grappa_is_for_sense():
