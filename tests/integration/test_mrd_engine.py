@@ -38,7 +38,7 @@ from echotrain.engine.mrd_fault import read_fault
 from echotrain.engine.registry import Registry
 from echotrain.engine.transports.mrd_tcp import MrdListener
 
-CHAINS = "count default null openrecon record"
+CHAINS = " ".join(sorted(["count", *ChainLibrary().names]))
 """The test's own chain, and the installed ones."""
 
 
