@@ -1,1 +1,1 @@
-"""Linear operators: Fourier transform, sampling, sensitivities, finite differences, wavelets, low rank."""
+"""Linear operators: Fourier transforms, sampling, sensitivities, finite differences, wavelets, low rank."""

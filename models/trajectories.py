@@ -1,0 +1,51 @@
+"""Trajectories through k-space: radial and spiral.
+
+Units are cycles per pixel, -0.5 to 0.5, (kx, ky): times the pixels of an axis, they are cycles per field of view.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2
+"""111.246 degrees. S. Winkelmann et al., IEEE Trans. Med. Imaging 26, 68 (2007)."""
+
+
+def spoke_angles(spokes: int, *, golden: bool = False) -> NDArray[np.float64]:
+    """Return the angles of spokes to the x axis in rad, (spokes,): evenly over half a turn, or by the golden angle."""
+    number = np.arange(spokes)
+    return np.asarray(np.mod(number * GOLDEN_ANGLE, 2 * np.pi) if golden else number * (np.pi / spokes), np.float64)
+
+
+def radial(angles: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
+    """Return spokes from edge to edge of k-space, sample ``samples // 2`` at its centre: (spokes, samples, 2)."""
+    along = (np.arange(samples) - samples // 2) / samples
+    return np.asarray(along[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, None], np.float64)
+
+
+def spiral(interleaves: int, pixels: int, *, spacing: float = 1.0) -> NDArray[np.float64]:
+    """Return Archimedean spirals from the centre of k-space outwards, run through at constant speed.
+
+    Constant speed is a constant gradient; the slew rate that the first turn would need is not limited.
+
+    Parameters
+    ----------
+    interleaves
+        Arms, each turned against the one before; together their turns lie 1 cycle per field of view apart.
+    pixels
+        Of the longer axis of the image.
+    spacing
+        From sample to sample along an arm, at most, in cycles per field of view.
+
+    Returns
+    -------
+        (interleaves, samples, 2) float64.
+    """
+    end = np.pi * pixels / interleaves  # angle at the edge: a turn goes outwards by as many cycles as there are arms
+    fine = np.linspace(0, end, max(1000, 64 * pixels))
+    length = (fine * np.hypot(1, fine) + np.arcsinh(fine)) / 2  # of the arm r = theta
+    samples = int(np.ceil(length[-1] * interleaves / (2 * np.pi) / spacing)) + 1
+    theta = np.interp(np.linspace(0, length[-1], samples), length, fine)
+    turned = theta + 2 * np.pi * np.arange(interleaves)[:, None] / interleaves
+    return np.asarray((0.5 * theta / end)[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=-1), np.float64)
