@@ -19,7 +19,7 @@ from ._measurements import acquired
 if TYPE_CHECKING:  # torch starts slowly: only scans that need it pay for it
     from torch import Tensor
 
-    from ..models.classical.grappa import GrappaKernel, GrappaWeights
+    from ..models.classical.grappa_weights import GrappaKernel, GrappaWeights
 
 Place = tuple[int, int, str]
 """Encoding space, slice and variant: whose images share weights."""
@@ -96,7 +96,7 @@ class GrappaFiller:
     def _weights(
         self, kspace: KSpace, data: NDArray[np.complex64], lines: NDArray[np.bool_], lattice: SamplingLattice
     ) -> Learnt:
-        from ..models.classical.grappa import grappa_weights
+        from ..models.classical.grappa_weights import grappa_weights
 
         place = (kspace.key.encoding_space, kspace.key.slice, kspace.variant)
         region, size = _region(kspace, data, lines)
@@ -115,7 +115,7 @@ class GrappaFiller:
         return self._learnt[place]
 
     def _kernel(self) -> GrappaKernel:
-        from ..models.classical.grappa import GrappaKernel
+        from ..models.classical.grappa_weights import GrappaKernel
 
         return GrappaKernel(blocks=self.kernel[:2], width=self.kernel[2], regularisation=self.regularisation)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .grappa import GrappaWeights
+from .grappa_weights import GrappaWeights
 
 
 def unmixing_weights(weights: GrappaWeights, combination: Tensor) -> Tensor:

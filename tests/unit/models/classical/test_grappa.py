@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from echotrain.models.classical.grappa import Grappa, GrappaKernel, grappa, grappa_filled, grappa_weights
+from echotrain.models.classical.grappa import Grappa, grappa, grappa_filled
+from echotrain.models.classical.grappa_weights import GrappaKernel, grappa_weights
 from echotrain.models.classical.sampling_lattice import SamplingLattice, find_lattice
 from echotrain.models.measurements import Measurements
+from echotrain.models.operators.fourier import FourierOperator
 from echotrain.models.sampling_masks import centre_block, equispaced, equispaced_2d
 
 EXACT = GrappaKernel(regularisation=1e-14)
@@ -148,6 +150,23 @@ def test_as_a_reconstructor_it_combines_the_filled_kspace_of_slices_sampled_diff
     reconstruct = Grappa(kernel=GrappaKernel(width=3, regularisation=1e-14))
     full = Measurements(kspace, torch.ones_like(mask), maps).zero_filled()
     assert error(reconstruct(Measurements(kspace * mask, mask, maps)), full) < 1e-4
+
+
+def test_as_a_reconstructor_it_keeps_to_the_columns_of_an_asymmetric_echo_and_refuses_gaps_within_readouts():
+    kspace = torch.randn(1, 3, 24, 16, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    lines = torch.from_numpy(lines_of(24, 2, calibration=10)[0])[:, None]
+    columns = torch.arange(16) >= 4
+    mask = (lines & columns)[None, None]
+    maps = torch.zeros_like(kspace)
+    maps[:, 0] = 1
+    image = Grappa()(Measurements(kspace * mask, mask, maps))
+    found = FourierOperator()(image)[0]
+    assert found[:, :4].abs().max() < 1e-5
+    torch.testing.assert_close(found[lines[:, 0]][:, 4:], kspace[0, 0][lines[:, 0]][:, 4:])
+    mask = mask.clone()
+    mask[0, 0, 12, 8] = False
+    with pytest.raises(ValueError, match="missing within readouts"):
+        Grappa()(Measurements(kspace * mask, mask, maps))
 
 
 @pytest.mark.parametrize(

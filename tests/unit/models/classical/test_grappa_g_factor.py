@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from echotrain.models.classical.grappa import GrappaKernel, grappa_filled, grappa_weights
+from echotrain.models.classical.grappa import grappa_filled
 from echotrain.models.classical.grappa_g_factor import grappa_g_factor, unmixing_weights
+from echotrain.models.classical.grappa_weights import GrappaKernel, grappa_weights
 from echotrain.models.classical.sampling_lattice import SamplingLattice
 from echotrain.models.operators.fourier import FourierOperator
 

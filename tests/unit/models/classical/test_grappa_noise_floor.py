@@ -32,8 +32,9 @@ from echotrain.engine.records import KSpace
 from echotrain.gadgets.accumulate import Accumulate
 from echotrain.gadgets.noise_adjust import NoiseAdjust
 from echotrain.gadgets.remove_oversampling import RemoveOversampling
-from echotrain.models.classical.grappa import GrappaKernel, grappa_filled, grappa_weights
+from echotrain.models.classical.grappa import grappa_filled
 from echotrain.models.classical.grappa_g_factor import grappa_g_factor, unmixing_weights
+from echotrain.models.classical.grappa_weights import GrappaKernel, grappa_weights
 from echotrain.models.classical.sampling_lattice import find_lattice
 from echotrain.models.coil_combination import walsh_maps
 from echotrain.models.operators.fourier import FourierOperator
