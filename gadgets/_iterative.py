@@ -14,7 +14,7 @@ from ._measurements import measurements_of, reconstruction_of
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     import torch
 
-    from ..models.measurements import Reconstructor
+    from ..models.measurements import Measurements, Reconstructor
 
 
 def signature_of(*, keep_kspace: bool) -> Signature:
@@ -36,6 +36,18 @@ def reconstructed(
     Raises
     ------
     DataError
+        As ``finite_measurements``.
+    """
+    image = reconstruct(finite_measurements(message, device))
+    return reconstruction_of(message, image, method=method, step=step, magnitude=magnitude)
+
+
+def finite_measurements(message: CalibratedKSpace, device: torch.device) -> Measurements:
+    """Return ``measurements_of`` a message.
+
+    Raises
+    ------
+    DataError
         K-space and maps do not fit each other, or k-space holds values that are not finite.
     """
     place = f"slice {message.kspace.key.slice}"
@@ -45,8 +57,6 @@ def reconstructed(
             "the chain, finds the readouts"
         )
     try:
-        measurements = measurements_of(message, device)
+        return measurements_of(message, device)
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
-    image = reconstruct(measurements)
-    return reconstruction_of(message, image, method=method, step=step, magnitude=magnitude)

@@ -14,6 +14,7 @@ from .evaluate import evaluate
 from .figures import figures
 from .gadgets import gadgets
 from .keys import keys
+from .models import models
 from .recon import recon
 from .recordings import recordings
 from .replay import replay
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (demo, serve, recon, simulate, replay, status, train, evaluate, figures):
     app.command()(command)
-for group in (chains, gadgets, recordings, keys):
+for group in (chains, gadgets, models, recordings, keys):
     app.add_typer(group)
 
 

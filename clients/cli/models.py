@@ -1,0 +1,86 @@
+"""``echotrain models``: the trained models that chains may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+models = typer.Typer(name="models", help="List, show, verify and export trained models.", no_args_is_help=True)
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the models that chains may name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ...models.model_store import shared_store
+
+    store = shared_store()
+    table = Table("model", "architecture", "parameters", "trained for", box=None)
+    for name in store.names():
+        card = store.card(name)
+        low, high = card.trained.acceleration
+        acceleration = f"R {low:g}" if low == high else f"R {low:g} to {high:g}"
+        coils = " to ".join(str(n) for n in card.trained.coils)
+        table.add_row(card.label, card.architecture, f"{card.parameters:,}", f"{acceleration}, {coils} coils")
+    Console().print(table)
+
+
+@models.command()
+def show(name: str) -> None:
+    """Show a model's card: data, training, quality, limits."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from ...engine.errors import ConfigurationError
+    from ...models.model_card import ModelError
+    from ...models.model_readme import model_readme
+    from ...models.model_store import shared_store
+
+    try:
+        Console().print(Markdown(model_readme(shared_store().card(name), curves=False)))
+    except ModelError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+@models.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All by default.")] = None,
+) -> None:
+    """Verify checksums, load the weights, and compare ONNX Runtime with PyTorch."""
+    from ...engine.errors import ConfigurationError
+    from ...models.model_card import ModelError
+    from ...models.model_store import shared_store
+    from ...models.runtimes.onnx_export import TOLERANCE, export_blocks
+
+    store = shared_store()
+    for name in names or store.names():
+        try:
+            blocks = export_blocks(store.network(name))
+        except ModelError as error:
+            raise ConfigurationError(str(error)) from None
+        typer.echo(f"{store.card(name).label}: checksum right; {len(blocks)} blocks agree within {TOLERANCE:g}")
+
+
+@models.command()
+def export(
+    name: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for PATH.onnx, one a block.")],
+) -> None:
+    """Export a model's real-valued blocks as ONNX models, for any batch, height and width."""
+    from ...engine.errors import ConfigurationError
+    from ...models.model_card import ModelError
+    from ...models.model_store import shared_store
+    from ...models.runtimes.onnx_cache import write_blocks
+    from ...models.runtimes.onnx_export import export_blocks
+
+    try:
+        blocks = export_blocks(shared_store().network(name))
+        write_blocks(blocks, output)
+    except (ModelError, OSError) as error:
+        raise ConfigurationError(str(error)) from None
+    for path in blocks:
+        typer.echo(str(output / f"{path}.onnx"))

@@ -1,0 +1,116 @@
+"""Images by a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from ..engine.errors import Cancelled, ConfigurationError, DataError
+from ..engine.gadget import Context, Gadget, Signature
+from ..engine.logs import get_logger
+from ..engine.messages import MetaValue
+from ..engine.records import CalibratedKSpace, Reconstruction
+from ..models.model_card import ModelError
+from ..models.model_store import shared_store
+from ._iterative import finite_measurements, signature_of
+from ._measurements import reconstruction_of
+
+if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
+    from ..models.measurements import Measurements
+    from ..models.runtimes.loaded_model import LoadedModel
+
+
+@dataclass(kw_only=True)
+class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | CalibratedKSpace]):
+    """Reconstruct images by a network that was trained on pairs of undersampled scans and their truth.
+
+    Volumes are reconstructed slice by slice, which needs their second phase encoding sampled in full. A scan beyond
+    what the model was trained for is reconstructed all the same, and its images say in what it is beyond. Networks can
+    invent what was not measured: the model's card says what is known of it.
+    """
+
+    heavy: ClassVar[bool] = True
+
+    model: str = "modl"
+    """Name of a model, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
+    runtime: Literal["torch", "compiled", "onnx"] = "torch"
+    """What computes the network: PyTorch, PyTorch compiled, or ONNX Runtime, whose first use of a model takes
+    seconds."""
+    magnitude: bool = True
+    """True for a float32 magnitude, False for the complex image."""
+    keep_kspace: bool = False
+    """Pass the k-space on, for another reconstruction of it further down the chain."""
+    device: str = "auto"
+    """``auto`` for a GPU if there is one and else the CPU, or ``cpu``, ``cuda``, ``cuda:1`` ..."""
+
+    _loaded: Any = field(init=False)  # a LoadedModel: chains read annotations when the program runs, without torch
+    _context: Context = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a model that is not there when the chain is built."""
+        try:
+            shared_store().card(self.model)
+        except ModelError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def types(self) -> Signature:
+        """K-space passes only where ``keep_kspace`` lets it."""
+        return signature_of(keep_kspace=self.keep_kspace)
+
+    def start(self, context: Context) -> None:
+        """Load the model, which all sessions share."""
+        self._context = context
+        try:
+            self._loaded = shared_store().load(self.model, device=self.device, runtime=self.runtime)
+        except ModelError as error:
+            raise ConfigurationError(str(error)) from error
+        get_logger().info("model ready", model=self._loaded.card.label, provider=self._loaded.provider)
+
+    def receive(self, message: CalibratedKSpace) -> Iterable[Reconstruction | CalibratedKSpace]:
+        """Reconstruct one image or volume."""
+        from ..models.partitions import as_slices
+
+        loaded: LoadedModel = self._loaded
+        place = f"slice {message.kspace.key.slice}"
+        volume = finite_measurements(message, loaded.device)
+        try:
+            slices = as_slices(volume)
+            image = loaded.batcher.result(loaded.submit(slices), self._context.cancelled)
+        except CancelledError:
+            raise Cancelled("the session ended while its images were being reconstructed") from None
+        except (ValueError, MemoryError) as error:
+            raise DataError(f"{place}: {error}") from error
+        meta = self._labels(slices)
+        step = f"reconstruct_supervised: {loaded.card.label} on {loaded.provider}"
+        if meta["EchotrainOutOfRange"]:
+            step += f", out of range: {meta['EchotrainOutOfRange']}"
+        yield reconstruction_of(
+            message,
+            image.reshape(volume.maps.shape[2:]),
+            method=f"supervised({loaded.card.label})",
+            step=step,
+            magnitude=self.magnitude,
+            meta=meta,
+        )
+        if self.keep_kspace:
+            yield message
+
+    def _labels(self, slices: Measurements) -> Mapping[str, MetaValue]:
+        from ..models.signal_to_noise import body_snr
+
+        card = self._loaded.card
+        _, coils, height, width = slices.kspace.shape
+        reasons = card.trained.outside(
+            acceleration=float(slices.acceleration().mean()),
+            matrix=(height, width),
+            coils=coils,
+            snr=body_snr(slices),
+        )
+        return {
+            "EchotrainModel": card.label,
+            "EchotrainModelHash": card.sha256[:16],
+            "EchotrainModelRuntime": self._loaded.provider,
+            "EchotrainOutOfRange": "; ".join(reasons),
+        }
