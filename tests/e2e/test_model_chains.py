@@ -14,7 +14,7 @@ from echotrain.models.random_masks import uniform_lines
 
 BRAIN = "brain_t1_7ch.h5"
 LIMITS = {"sense": 0.16, "cs": 0.12, "supervised": 0.13}
-"""Largest NRMSE at R = 4, against the root sum of squares, which has noise where the maps have none; zero-filled: .24."""
+"""Largest NRMSE at R = 4 (zero-filled: .24) against the root sum of squares, which is noisy where the maps are zero."""
 
 
 @pytest.fixture(scope="module")
