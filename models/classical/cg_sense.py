@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..measurements import Measurements
@@ -30,7 +31,7 @@ class CGSense:
         """Reconstruct: (batch, [z,] y, x) complex64."""
         operator = measurements.operator()
         return conjugate_gradient(
-            lambda x: operator.normal(x) + self.regularisation * x,
+            lambda x: torch.add(operator.normal(x), x, alpha=self.regularisation),
             operator.adjoint(measurements.kspace),
             iterations=self.iterations,
             tolerance=self.tolerance,

@@ -55,11 +55,11 @@ def conjugate_gradient(
         applied = normal(direction)
         curvature = _inner(direction, applied)
         step = torch.where(active, power, 0) / torch.where(active, curvature, 1)
-        x = x + step.view(item) * direction
-        residual = residual - step.view(item) * applied
+        x = torch.addcmul(x, step.view(item), direction)
+        residual = torch.addcmul(residual, -step.view(item), applied)
         before, power = power, _squared_norm(residual)
         ratio = torch.where(active, power, 0) / torch.where(active, before, 1)
-        direction = residual + ratio.view(item) * direction
+        direction = torch.addcmul(residual, ratio.view(item), direction)
     return x
 
 

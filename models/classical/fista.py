@@ -40,5 +40,5 @@ def fista(
     for _ in range(iterations):
         before, x = x, proximal(ahead - normal(ahead) + rhs)
         t_before, t = t, (1 + math.sqrt(1 + 4 * t**2)) / 2
-        ahead = x + (t_before - 1) / t * (x - before)
+        ahead = torch.add(x, x - before, alpha=(t_before - 1) / t)
     return x

@@ -67,8 +67,8 @@ class TotalVariationDenoiser:
         ahead, t = field, 1.0
         for _ in range(self._iterations):
             uphill = differences(image - differences.adjoint(ahead))
-            before, field = field, clipped(ahead + self._step * uphill, self._weight, dim=1)
+            before, field = field, clipped(torch.add(ahead, uphill, alpha=self._step), self._weight, dim=1)
             t_before, t = t, (1 + math.sqrt(1 + 4 * t**2)) / 2
-            ahead = field + (t_before - 1) / t * (field - before)
+            ahead = torch.add(field, field - before, alpha=(t_before - 1) / t)
         self._field = field
         return image - differences.adjoint(field)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from .linear_operator import LinearOperator
 
+_CACHE_BYTES = 16 * 2**20
+
 
 class SenseOperator(LinearOperator):
     """A = M F S: image (batch, [z,] y, x) to sampled k-space (batch, coils, [kz,] ky, kx).
@@ -53,9 +55,10 @@ class SenseOperator(LinearOperator):
         """Apply A^H A."""
         if x.device.type != "cpu":
             return self._normal(x, self._maps, self._mask, self._conjugate)
-        # one item of the batch after the other: each stays in the processor's cache from step to step
+        # few items at a time: their coil images stay in the processor's cache, and in memory that is not given back
         parts = [part.expand(len(x), *part.shape[1:]) for part in (self._maps, self._mask, self._conjugate)]
-        items = (slice(i, i + 1) for i in range(len(x)))
+        many = max(1, _CACHE_BYTES // (self._maps[0].numel() * self._maps.element_size()))
+        items = (slice(i, i + many) for i in range(0, len(x), many))
         return torch.cat([self._normal(x[item], *(part[item] for part in parts)) for item in items])
 
     def _normal(self, x: Tensor, maps: Tensor, mask: Tensor, conjugate: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 
 from echotrain.models.fourier import centred_fft
 from echotrain.models.measurements import Measurements
+from echotrain.models.operators import sense
 from echotrain.models.operators.fourier import FourierOperator
 from echotrain.models.operators.sampling import SamplingMask
 from echotrain.models.operators.sense import SenseOperator
@@ -79,3 +80,11 @@ def test_gradients_flow_to_image_and_maps():
     y = torch.randn(1, 2, 3, 4, dtype=torch.complex128, requires_grad=True)
     torch.autograd.gradcheck(lambda s, v: SenseOperator(s, mask[..., :1]).normal(v), (maps, x))
     torch.autograd.gradcheck(lambda s, v: SenseOperator(s, mask).adjoint(v), (maps, y))
+
+
+def test_items_of_a_batch_are_alike_however_many_are_treated_at_a_time(monkeypatch):
+    maps, mask = random_problem((5, 3, 8, 9))
+    x = torch.randn(5, 8, 9, dtype=torch.complex128)
+    together = SenseOperator(maps, mask).normal(x)
+    monkeypatch.setattr(sense, "_CACHE_BYTES", 2 * maps[0].numel() * maps.element_size())
+    torch.testing.assert_close(SenseOperator(maps, mask).normal(x), together)
