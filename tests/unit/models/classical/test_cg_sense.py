@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from echotrain.models.classical.cg_sense import CGSense
+from echotrain.models.measurements import Measurements
 
 
 @pytest.mark.parametrize("points", [False, True])
@@ -66,3 +67,10 @@ def test_sense_agrees_with_sigpy(make_measurements):
     theirs = app.SenseRecon(kspace, maps, lamda=0.05, weights=mask[0], max_iter=200, show_pbar=False).run()
     ours = CGSense(iterations=200, regularisation=0.05)(measurements)
     np.testing.assert_allclose(ours[0].numpy(), theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_every_step_stays_on_the_device_of_the_measurements():
+    kspace = torch.zeros(2, 3, 9, 8, dtype=torch.complex64, device="meta")
+    mask = torch.zeros(2, 1, 9, 1, dtype=torch.bool, device="meta")
+    found = CGSense()(Measurements(kspace, mask, kspace))
+    assert (found.device.type, found.shape, found.dtype) == ("meta", (2, 9, 8), torch.complex64)

@@ -6,6 +6,7 @@ import torch
 
 from echotrain.models.classical.wavelet_l1 import WaveletL1
 from echotrain.models.classical.zero_filled import brightness
+from echotrain.models.measurements import Measurements
 from echotrain.models.operators.proximal import soft_threshold
 from echotrain.models.operators.wavelet import WaveletOperator
 
@@ -70,3 +71,10 @@ def test_nothing_sampled_gives_zero_and_a_nan_stays_in_its_slice(make_measuremen
     assert not found[0].any()
     assert found[1].isfinite().all()
     assert not found[2].isfinite().any()
+
+
+def test_every_step_stays_on_the_device_of_the_measurements():
+    kspace = torch.zeros(2, 3, 9, 8, dtype=torch.complex64, device="meta")
+    mask = torch.zeros(2, 1, 9, 1, dtype=torch.bool, device="meta")
+    found = WaveletL1(iterations=2)(Measurements(kspace, mask, kspace))
+    assert (found.device.type, found.shape, found.dtype) == ("meta", (2, 9, 8), torch.complex64)
