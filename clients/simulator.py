@@ -20,7 +20,15 @@ from .scan_file import Scan
 from .simulator_header import dropped_samples, line_range, simulated_header
 from .simulator_protocol import ScanProtocol, scan_protocol
 from .simulator_readouts import line_headers, noise_headers, scan_start, waveforms
-from .simulator_truth import Truth, closed_form, make_object, make_sensitivities, noise_level, slice_kspace
+from .simulator_truth import (
+    Truth,
+    closed_form,
+    make_object,
+    make_sensitivities,
+    make_trajectory,
+    noise_level,
+    slice_kspace,
+)
 
 __all__ = ["ScanProtocol", "SimulatedScan", "Truth", "scan_protocol", "simulate"]
 
@@ -38,7 +46,8 @@ class SimulatedScan:
     order: NDArray[np.void]
     """(readouts,) of ``ORDER_DTYPE``: all but the noise measurement."""
     _kspace: NDArray[np.complex64] = field(repr=False)
-    """(contrasts, slices, coils, kz, ky, kx) without noise; slices is 1 for 3-D."""
+    """(contrasts, slices, coils, kz, ky, kx) without noise; slices is 1 for 3-D. (ky, kx) is (spoke or arm, sample)
+    with a trajectory."""
     _noise_seed: np.random.SeedSequence = field(repr=False)
 
     @property
@@ -49,7 +58,7 @@ class SimulatedScan:
     @property
     def nbytes(self) -> int:
         """Bytes of all samples."""
-        per_line = self.protocol.matrix[0] * self.protocol.oversampling - dropped_samples(self.protocol)
+        per_line = self.protocol.readout_samples - dropped_samples(self.protocol)
         samples = len(self.order) * per_line + self.protocol.noise_readouts * self.protocol.noise_samples
         return 8 * self.protocol.coils * samples
 
@@ -94,7 +103,9 @@ class SimulatedScan:
             stop = min(start + step, len(headers))
             if due is not None:
                 stop = min(stop, max(start + 1, int(np.searchsorted(times, due[0]))))
-            yield Readouts(headers[start:stop], self._lines(self.order[start:stop], rng))
+            part = self.order[start:stop]
+            trajectory = None if self.truth.trajectory is None else self.truth.trajectory[part["ky"]]
+            yield Readouts(headers[start:stop], self._lines(part, rng), trajectory)
             start = stop
         while due is not None:
             yield due[1]
@@ -144,8 +155,9 @@ def simulate(protocol: ScanProtocol) -> SimulatedScan:
     seeds = np.random.SeedSequence(protocol.seed).spawn(4)
     object_rng, coil_rng, mask_rng = (np.random.default_rng(s) for s in seeds[:3])
     maps, covariance = make_sensitivities(protocol, coil_rng)
+    trajectory = make_trajectory(protocol)
     if protocol.exact_kspace:
-        exact, images = closed_form(protocol)
+        exact, images = closed_form(protocol, trajectory)
         channels = maps[0, :, 0, 0]
         kspace = (exact[None, :, None, None] * channels[:, None, None, None]).astype(np.complex64)
         decay = np.exp(-np.arange(protocol.contrasts) * protocol.echo_spacing_ms / 80.0).astype(np.float32)
@@ -153,10 +165,10 @@ def simulate(protocol: ScanProtocol) -> SimulatedScan:
         images = images * decay[:, None, None, None]
     else:
         images = make_object(protocol, object_rng)
-        slices = 1 if protocol.trajectory == "3d" else protocol.slices
+        slices = 1 if protocol.three_d else protocol.slices
         kspace = np.stack(
             [
-                np.stack([slice_kspace(protocol, images, maps, n, contrast) for n in range(slices)])
+                np.stack([slice_kspace(protocol, images, maps, n, contrast, trajectory) for n in range(slices)])
                 for contrast in range(protocol.contrasts)
             ]
         )
@@ -169,6 +181,7 @@ def simulate(protocol: ScanProtocol) -> SimulatedScan:
         noise_covariance=2 * level**2 * covariance,
         noise_std=level,
         sampled=_sampled(protocol, order),
+        trajectory=None if trajectory is None else trajectory.astype(np.float32),
     )
     return SimulatedScan(
         protocol=protocol,
@@ -181,8 +194,8 @@ def simulate(protocol: ScanProtocol) -> SimulatedScan:
 
 
 def _order(protocol: ScanProtocol, rng: np.random.Generator) -> NDArray[np.void]:
-    three_d = protocol.trajectory == "3d"
-    shape = (protocol.slices if three_d else 1, protocol.matrix[1])
+    three_d = protocol.three_d
+    shape = (protocol.slices if three_d else 1, protocol.lines)
     calibration = np.zeros(shape, bool)
     if protocol.accelerated:
         along_z = sampling_masks.centre_block(shape[0], protocol.calibration)
@@ -208,6 +221,8 @@ def _order(protocol: ScanProtocol, rng: np.random.Generator) -> NDArray[np.void]
 def _masks(
     protocol: ScanProtocol, shape: tuple[int, int], calibration: NDArray[np.bool_], rng: np.random.Generator
 ) -> list[NDArray[np.bool_]]:
+    if not protocol.cartesian:
+        return [np.ones(shape, bool)] * protocol.repetitions
     if protocol.mask == "equispaced":
         factors = (protocol.acceleration_z, protocol.acceleration)
         moving = protocol.calibration_mode == "interleaved"
@@ -222,8 +237,8 @@ def _masks(
 
 
 def _sampled(protocol: ScanProtocol, order: NDArray[np.void]) -> NDArray[np.bool_]:
-    partitions = protocol.slices if protocol.trajectory == "3d" else 1
-    sampled = np.zeros((protocol.repetitions, partitions, protocol.matrix[1]), bool)
+    partitions = protocol.slices if protocol.three_d else 1
+    sampled = np.zeros((protocol.repetitions, partitions, protocol.lines), bool)
     lines = order[(order["role"] == Role.IMAGING) | (order["role"] == Role.IMAGING_AND_CALIBRATION)]
     sampled[lines["repetition"], lines["kz"], lines["ky"]] = True
     return sampled

@@ -53,6 +53,8 @@ def line_range(protocol: ScanProtocol) -> tuple[int, int]:
 
     Phase encoding steps are counted from the first line, and the limits' centre says where k = 0 is.
     """
+    if not protocol.cartesian:
+        return 0, protocol.lines
     lines = protocol.matrix[1]
     first = partial_fourier_start(lines, protocol.partial_fourier)
     return first, lines - first
@@ -60,7 +62,12 @@ def line_range(protocol: ScanProtocol) -> tuple[int, int]:
 
 def dropped_samples(protocol: ScanProtocol) -> int:
     """Return how many samples at the start of a readout an asymmetric echo leaves out."""
-    return partial_fourier_start(protocol.matrix[0] * protocol.oversampling, protocol.asymmetric_echo)
+    return partial_fourier_start(protocol.readout_samples, protocol.asymmetric_echo)
+
+
+def centre_sample(protocol: ScanProtocol) -> int:
+    """Return which sample of a readout lies at the centre of k-space."""
+    return 0 if protocol.trajectory == "spiral" else protocol.readout_samples // 2 - dropped_samples(protocol)
 
 
 def _measurement(protocol: ScanProtocol) -> Content:
@@ -76,15 +83,17 @@ def _measurement(protocol: ScanProtocol) -> Content:
 def _encoding(protocol: ScanProtocol) -> Content:
     nx, ny = protocol.matrix
     fx, fy = protocol.field_of_view_mm
-    three_d = protocol.trajectory == "3d"
+    three_d = protocol.three_d
     nz = protocol.slices if three_d else 1
     fz = nz * protocol.slice_thickness_mm
     first, lines = line_range(protocol)
-    columns = nx * protocol.oversampling
+    columns = protocol.readout_samples
     dropped = dropped_samples(protocol)
+    # spokes and spirals are placed by their trajectories, in cycles per pixel, which oversampling leaves as they are
+    wider = protocol.oversampling if protocol.cartesian else 1
     counters = [
-        ("kspace_encoding_step_0", _limit(columns - dropped, columns // 2 - dropped)),
-        ("kspace_encoding_step_1", _limit(lines, ny // 2 - first)),
+        ("kspace_encoding_step_0", _limit(columns - dropped, centre_sample(protocol))),
+        ("kspace_encoding_step_1", _limit(lines, ny // 2 - first if protocol.cartesian else 0)),
         ("kspace_encoding_step_2", _limit(nz, nz // 2)),
         ("average", _limit(protocol.averages)),
         ("slice", _limit(1 if three_d else protocol.slices)),
@@ -105,10 +114,10 @@ def _encoding(protocol: ScanProtocol) -> Content:
             mode = [("calibrationMode", protocol.calibration_mode)]
         parallel = [("parallelImaging", [("accelerationFactor", factor), *mode])]
     return [
-        ("encodedSpace", _space((columns, ny, nz), (fx * protocol.oversampling, fy, fz))),
+        ("encodedSpace", _space((nx * wider, ny, nz), (fx * wider, fy, fz))),
         ("reconSpace", _space((nx, ny, nz), (fx, fy, fz))),
         ("encodingLimits", counters),
-        ("trajectory", "cartesian"),
+        ("trajectory", "cartesian" if protocol.cartesian else protocol.trajectory),
         *parallel,
     ]
 

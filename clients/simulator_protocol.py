@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..engine.errors import ConfigurationError
+from ..models.trajectories import spiral_samples
 
 Size = Annotated[int, Field(ge=8, le=2048)]
 Count = Annotated[int, Field(ge=1, le=4096)]
@@ -17,7 +19,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class ScanProtocol(BaseModel):
-    """A Cartesian scan of a phantom. Its defaults are the demonstration's scan."""
+    """A scan of a phantom, Cartesian, radial or spiral. Its defaults are the demonstration's scan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -38,8 +40,15 @@ class ScanProtocol(BaseModel):
     """Shepp-Logan in 2-D with uniform coils only: k-space is the closed-form Fourier transform of the ellipses, with
     the ringing that a scanner would see; otherwise it is the FFT of the image on the encoded grid."""
 
-    trajectory: Literal["2d", "3d"] = "2d"
-    """Multi-slice 2-D, or 3-D with a second phase encoding across the slices."""
+    trajectory: Literal["2d", "3d", "radial", "spiral"] = "2d"
+    """Cartesian multi-slice 2-D, or 3-D with a second phase encoding across the slices; or multi-slice radial or
+    spiral."""
+    spokes: Count | None = None
+    """Spokes of a radial slice; pi / 2 times the pixels of the longer axis, which is fully sampled, if not given."""
+    angles: Literal["uniform", "golden"] = "uniform"
+    """Angles of the spokes: evenly over half a turn, or each by the golden angle from the one before."""
+    interleaves: Count = 16
+    """Arms of a spiral slice, which is always fully sampled."""
     matrix: tuple[Size, Size] = (256, 256)
     """Pixels along readout (x) and phase encoding (y)."""
     slices: Count = 8
@@ -76,7 +85,7 @@ class ScanProtocol(BaseModel):
     """Dwell time of the noise measurement; that of the imaging readouts if not given."""
 
     acceleration: int = Field(2, ge=1, le=64)
-    """R along y."""
+    """R along y; 1 for radial and spiral scans, which ``spokes`` and ``interleaves`` sample."""
     acceleration_z: int = Field(1, ge=1, le=64)
     """R along z of a 3-D scan."""
     caipi_shift: int = Field(0, ge=0)
@@ -93,7 +102,8 @@ class ScanProtocol(BaseModel):
     asymmetric_echo: Fraction = 1.0
     """Fraction of the readout that is acquired; the early samples are left out."""
     oversampling: int = Field(2, ge=1, le=8)
-    """Readout oversampling: the encoded field of view along x is so many times the reconstructed one."""
+    """Readout oversampling: the encoded field of view along x is so many times the reconstructed one; samples of
+    spokes and spirals lie so many times closer."""
 
     averages: Count = 1
     """Times that each line is acquired to be averaged."""
@@ -128,15 +138,12 @@ class ScanProtocol(BaseModel):
         if (self.phantom == "file") != (self.phantom_file is not None):
             raise ValueError("phantom 'file' and phantom_file go together: give both or neither")
         if self.exact_kspace and (
-            self.phantom != "shepp_logan"
-            or self.trajectory != "2d"
-            or self.coil_model != "uniform"
-            or self.phase_strength
+            self.phantom != "shepp_logan" or self.three_d or self.coil_model != "uniform" or self.phase_strength
         ):
             raise ValueError(
-                "exact_kspace needs phantom='shepp_logan', trajectory='2d', coil_model='uniform' and phase_strength=0"
+                "exact_kspace needs phantom='shepp_logan', slices, coil_model='uniform' and phase_strength=0"
             )
-        if self.trajectory == "2d" and (self.acceleration_z > 1 or self.caipi_shift):
+        if not self.three_d and (self.acceleration_z > 1 or self.caipi_shift):
             raise ValueError("acceleration_z and caipi_shift need trajectory='3d'")
         if self.noise_std is not None and "snr" in self.model_fields_set and self.snr is not None:
             raise ValueError("give snr or noise_std, not both")
@@ -149,10 +156,59 @@ class ScanProtocol(BaseModel):
             raise ValueError("matrix x oversampling is longer than the 65535 samples that a readout can have")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_its_trajectory(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("trajectory") in {"radial", "spiral"}:
+            return {"acceleration": 1, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _follows_its_trajectory(self) -> Self:
+        for name, wanted in (("spokes", "radial"), ("angles", "radial"), ("interleaves", "spiral")):
+            if self.trajectory != wanted and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} needs trajectory='{wanted}'")
+        if self.cartesian:
+            return self
+        plain = {"acceleration": 1, "partial_fourier": 1.0, "asymmetric_echo": 1.0, "mask": "equispaced"}
+        for name, value in plain.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name} needs a Cartesian trajectory, '2d' or '3d'; this one is {self.trajectory}")
+        if self.readout_samples > 65535:
+            raise ValueError(
+                f"a readout would have {self.readout_samples} samples, at most 65535 are possible; raise interleaves "
+                "or lower oversampling"
+            )
+        return self
+
     @property
     def accelerated(self) -> bool:
         """Whether lines are left out, so that calibration lines are needed."""
         return self.acceleration * self.acceleration_z > 1
+
+    @property
+    def three_d(self) -> bool:
+        """Whether there is a second phase encoding across the slices."""
+        return self.trajectory == "3d"
+
+    @property
+    def cartesian(self) -> bool:
+        """Whether readouts are lines of a grid."""
+        return self.trajectory in {"2d", "3d"}
+
+    @property
+    def lines(self) -> int:
+        """Readouts of a fully acquired slice or partition: phase encoding lines, spokes or arms."""
+        if self.trajectory == "radial":
+            return self.spokes or math.ceil(math.pi / 2 * max(self.matrix))
+        return self.interleaves if self.trajectory == "spiral" else self.matrix[1]
+
+    @property
+    def readout_samples(self) -> int:
+        """Samples of a whole readout."""
+        if self.trajectory == "spiral":
+            return spiral_samples(self.interleaves, max(self.matrix), spacing=1 / self.oversampling)
+        return self.oversampling * (max(self.matrix) if self.trajectory == "radial" else self.matrix[0])
 
     @property
     def dwell_us(self) -> float:
@@ -162,13 +218,13 @@ class ScanProtocol(BaseModel):
     @property
     def excitation_ms(self) -> float:
         """From one excitation to the next, of whatever slice."""
-        in_turn = self.slice_loop == "every_tr" and self.trajectory == "2d"
+        in_turn = self.slice_loop == "every_tr" and not self.three_d
         return self.tr_ms / (self.slices if in_turn else 1)
 
     @property
     def slice_distance_mm(self) -> float:
         """From the middle of a slice to that of the next."""
-        return self.slice_thickness_mm + (self.slice_gap_mm if self.trajectory == "2d" else 0.0)
+        return self.slice_thickness_mm + (0.0 if self.three_d else self.slice_gap_mm)
 
 
 def scan_protocol(values: Mapping[str, Any]) -> ScanProtocol:

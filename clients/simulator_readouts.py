@@ -11,7 +11,7 @@ from ..engine.messages import Waveform
 from ..engine.mrd_layout import ACQUISITION_DTYPE, WAVEFORM_DTYPE, AcquisitionFlag
 from ..models import physiology
 from ..models.simulated_acquisition import Role, first_and_last
-from .simulator_header import WAVEFORM_SAMPLE, dropped_samples, line_range
+from .simulator_header import WAVEFORM_SAMPLE, centre_sample, dropped_samples, line_range
 from .simulator_protocol import ScanProtocol
 from .simulator_truth import slice_positions
 
@@ -63,17 +63,17 @@ def line_headers(protocol: ScanProtocol, order: NDArray[np.void]) -> NDArray[np.
         (readouts,) of ``ORDER_DTYPE``.
     """
     headers = _common(protocol, len(order))
-    columns, dropped = protocol.matrix[0] * protocol.oversampling, dropped_samples(protocol)
-    headers["number_of_samples"] = columns - dropped
-    headers["center_sample"] = columns // 2 - dropped
+    headers["number_of_samples"] = protocol.readout_samples - dropped_samples(protocol)
+    headers["center_sample"] = centre_sample(protocol)
+    headers["trajectory_dimensions"] = 0 if protocol.cartesian else 2
     headers["sample_time_us"] = protocol.dwell_us
     headers["scan_counter"] = protocol.noise_readouts + np.arange(len(order)) + 1
     index = headers["idx"]
     index["kspace_encode_step_1"] = order["ky"] - line_range(protocol)[0]
-    index["kspace_encode_step_2"] = order["kz"] if protocol.trajectory == "3d" else 0
+    index["kspace_encode_step_2"] = order["kz"] if protocol.three_d else 0
     for name in ("average", "slice", "contrast", "repetition"):
         index[name] = order[name]
-    if protocol.trajectory == "2d":
+    if not protocol.three_d:
         headers["position"][:, 2] += slice_positions(protocol)[order["slice"]]
     _stamp(headers, scan_start(protocol) + order["time"])
     headers["flags"] = _flags(order)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..engine.errors import ConfigurationError
-from ..models import brain_phantom, ellipse_phantom, simulated_coils
+from ..models import brain_phantom, ellipse_phantom, simulated_coils, trajectories
 from ..models.phantom_grid import UNIT_MM, fit_to_grid, resize_centred, slice_points, smooth_phase
-from ..models.simulated_acquisition import coil_kspace
+from ..models.simulated_acquisition import coil_kspace, coil_samples
 from .simulator_images import read_images
 from .simulator_protocol import ScanProtocol
 
@@ -32,7 +32,9 @@ class Truth:
     noise_std: float
     """Standard deviation of the real part of a k-space sample, the root mean square over coils."""
     sampled: NDArray[np.bool_]
-    """(repetitions, kz, ky) bool: imaging lines, without those that only calibrate."""
+    """(repetitions, kz, ky) bool: imaging lines, without those that only calibrate; ky are spokes or arms, if any."""
+    trajectory: NDArray[np.float32] | None = None
+    """(spokes or arms, samples, 2) float32: (kx, ky) in cycles per pixel; None for Cartesian scans."""
 
     @property
     def rss(self) -> NDArray[np.float32]:
@@ -55,6 +57,8 @@ class Truth:
             "noise_covariance": "coil coil",
             "sampled": "repetition kz ky",
         }
+        if self.trajectory is not None:
+            axes["trajectory"] = "readout sample kx,ky"
         try:
             with h5py.File(path, "w") as file:
                 file.attrs["protocol"] = self.protocol.model_dump_json()
@@ -71,7 +75,7 @@ def slice_positions(protocol: ScanProtocol) -> NDArray[np.float64]:
     Partition n // 2 of a 3-D scan lies at the centre, as the centred FFT has it; 2-D slices are symmetrical about it.
     """
     number = np.arange(protocol.slices)
-    middle = protocol.slices // 2 if protocol.trajectory == "3d" else (protocol.slices - 1) / 2
+    middle = protocol.slices // 2 if protocol.three_d else (protocol.slices - 1) / 2
     return np.asarray((number - middle) * protocol.slice_distance_mm)
 
 
@@ -115,11 +119,23 @@ def make_sensitivities(
     return maps, covariance
 
 
-def closed_form(protocol: ScanProtocol) -> tuple[NDArray[np.complex128], NDArray[np.complex64]]:
+def make_trajectory(protocol: ScanProtocol) -> NDArray[np.float64] | None:
+    """Return (spokes or arms, samples, 2) float64, (kx, ky) in cycles per pixel, or None for a Cartesian scan."""
+    if protocol.cartesian:
+        return None
+    if protocol.trajectory == "radial":
+        angles = trajectories.spoke_angles(protocol.lines, golden=protocol.angles == "golden")
+        return trajectories.radial(angles, protocol.readout_samples)
+    return trajectories.spiral(protocol.lines, max(protocol.matrix), spacing=1 / protocol.oversampling)
+
+
+def closed_form(
+    protocol: ScanProtocol, trajectory: NDArray[np.float64] | None
+) -> tuple[NDArray[np.complex128], NDArray[np.complex64]]:
     """Return the Shepp-Logan phantom's closed-form k-space (slices, ky, encoded kx) and the image that it is of.
 
-    The image, (1, slices, y, x) complex64, is the inverse FFT of the encoded k-space: the object as far as the encoding
-    sees it.
+    The image, (1, slices, y, x) complex64, is the inverse FFT of the encoded Cartesian k-space: the object as far as
+    the encoding sees it. With a trajectory k-space is (slices, readouts, samples).
     """
     nx, ny = protocol.matrix
     columns, (length_y, length_x) = nx * protocol.oversampling, _lengths(protocol)
@@ -129,18 +145,30 @@ def closed_form(protocol: ScanProtocol) -> tuple[NDArray[np.complex128], NDArray
     lengths = (length_y, length_x * protocol.oversampling)
     kspace = np.stack([ellipse_phantom.sampled_kspace(plane, (ny, columns), lengths) for plane in planes])
     seen = fft.fftshift(fft.ifft2(fft.ifftshift(kspace, (1, 2)), norm="ortho"), (1, 2))
+    if trajectory is not None:
+        kx, ky = trajectory[..., 0] * (nx / length_x), trajectory[..., 1] * (ny / length_y)
+        scale = np.sqrt(nx * ny) / (length_x * length_y)
+        kspace = np.stack([ellipse_phantom.ellipse_kspace(plane, kx, ky) * scale for plane in planes])
     return kspace, resize_centred(seen, (ny, nx)).astype(np.complex64)[None]
 
 
 def slice_kspace(
-    protocol: ScanProtocol, images: NDArray[np.complex64], maps: NDArray[np.complex64], number: int, contrast: int
+    protocol: ScanProtocol,
+    images: NDArray[np.complex64],
+    maps: NDArray[np.complex64],
+    number: int,
+    contrast: int,
+    trajectory: NDArray[np.float64] | None,
 ) -> NDArray[np.complex64]:
     """Return what the coils see without noise, (coils, kz, ky, encoded kx) complex64.
 
-    Of one slice with one kz in 2-D, of all partitions in 3-D (``number`` is 0 then).
+    Of one slice with one kz in 2-D, of all partitions in 3-D (``number`` is 0 then); with a trajectory (coils, 1,
+    readouts, samples).
     """
+    if trajectory is not None:
+        return coil_samples(images[contrast, number], maps[number], trajectory)[:, None]
     columns = protocol.matrix[0] * protocol.oversampling
-    if protocol.trajectory == "3d":
+    if protocol.three_d:
         return coil_kspace(images[contrast], maps.transpose(1, 0, 2, 3), columns)
     return coil_kspace(images[contrast, number], maps[number], columns)[:, None]
 

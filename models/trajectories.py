@@ -44,8 +44,19 @@ def spiral(interleaves: int, pixels: int, *, spacing: float = 1.0) -> NDArray[np
     """
     end = np.pi * pixels / interleaves  # angle at the edge: a turn goes outwards by as many cycles as there are arms
     fine = np.linspace(0, end, max(1000, 64 * pixels))
-    length = (fine * np.hypot(1, fine) + np.arcsinh(fine)) / 2  # of the arm r = theta
-    samples = int(np.ceil(length[-1] * interleaves / (2 * np.pi) / spacing)) + 1
+    length = _length(fine)
+    samples = spiral_samples(interleaves, pixels, spacing=spacing)
     theta = np.interp(np.linspace(0, length[-1], samples), length, fine)
     turned = theta + 2 * np.pi * np.arange(interleaves)[:, None] / interleaves
     return np.asarray((0.5 * theta / end)[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=-1), np.float64)
+
+
+def spiral_samples(interleaves: int, pixels: int, *, spacing: float = 1.0) -> int:
+    """Return the samples of each arm of ``spiral``."""
+    longest = float(_length(np.array(np.pi * pixels / interleaves)))
+    return int(np.ceil(longest * interleaves / (2 * np.pi) / spacing)) + 1
+
+
+def _length(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Length of the arm r = theta."""
+    return np.asarray((theta * np.hypot(1, theta) + np.arcsinh(theta)) / 2)

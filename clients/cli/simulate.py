@@ -34,6 +34,9 @@ def simulate(
     slices: Annotated[int | None, typer.Option(help="Slices, or partitions in 3-D.")] = None,
     coils: Annotated[int | None, typer.Option(help="Receive channels.")] = None,
     acceleration: Annotated[int | None, typer.Option("--acceleration", "-R", help="Acceleration factor R.")] = None,
+    trajectory: Annotated[str | None, typer.Option(help="2d, 3d, radial or spiral.")] = None,
+    spokes: Annotated[int | None, typer.Option(help="Spokes of a radial slice.")] = None,
+    interleaves: Annotated[int | None, typer.Option(help="Arms of a spiral slice.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same scan.")] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="With --to: in the scanner's own time.")] = False,
     speed: Annotated[float, typer.Option(help="With --realtime: so many times faster.")] = 1.0,
@@ -51,7 +54,16 @@ def simulate(
         raise ConfigurationError("nothing to do: give --output FILE, --to tcp://HOST:PORT, or both")
     if over not in {"zmq", "mrd"}:
         raise ConfigurationError(f"--over is {over!r}, expected zmq or mrd")
-    flags = {"phantom": phantom, "slices": slices, "coils": coils, "acceleration": acceleration, "seed": seed}
+    flags = {
+        "phantom": phantom,
+        "slices": slices,
+        "coils": coils,
+        "acceleration": acceleration,
+        "trajectory": trajectory,
+        "spokes": spokes,
+        "interleaves": interleaves,
+        "seed": seed,
+    }
     values = {**_from_file(protocol), **_from_settings(settings or [])}
     values.update({name: value for name, value in flags.items() if value is not None})
     target = truth or _truth_beside(output if output is not None else images)
