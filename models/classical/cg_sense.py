@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..measurements import Measurements
 from .conjugate_gradient import conjugate_gradient
+from .zero_filled import brightness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,11 @@ class CGSense:
     def __call__(self, measurements: Measurements, /) -> Tensor:
         """Reconstruct: (batch, [z,] y, x) complex64."""
         operator = measurements.operator()
-        return conjugate_gradient(
+        rhs = operator.adjoint(measurements.kspace)
+        unit = brightness(rhs)
+        return unit * conjugate_gradient(
             lambda x: torch.add(operator.normal(x), x, alpha=self.regularisation),
-            operator.adjoint(measurements.kspace),
+            rhs / unit,
             iterations=self.iterations,
             tolerance=self.tolerance,
         )

@@ -34,8 +34,10 @@ class TotalVariation:
         """Reconstruct: (batch, [z,] y, x) complex64."""
         operator = measurements.operator()
         rhs = operator.adjoint(measurements.kspace)
-        denoiser = TotalVariationDenoiser(self.weight * brightness(rhs), self.inner_iterations)
-        return fista(operator.normal, rhs, denoiser, iterations=self.iterations)
+        unit = brightness(rhs)
+        axes = tuple(range(1 - rhs.ndim, 0))
+        denoiser = TotalVariationDenoiser(axes, self.weight, self.inner_iterations)
+        return unit * fista(operator.normal, rhs / unit, denoiser, iterations=self.iterations)
 
 
 class TotalVariationDenoiser:
@@ -46,28 +48,30 @@ class TotalVariationDenoiser:
 
     Parameters
     ----------
+    axes
+        Of space, from the end: (-2, -1) for slices, (-3, -2, -1) for volumes.
     weight
-        (batch, [1,] 1, 1) real, in the unit of the image.
+        In the unit of the image.
     iterations
         Steps a call.
     """
 
-    def __init__(self, weight: Tensor, iterations: int) -> None:
-        axes = tuple(range(1 - weight.ndim, 0))
+    def __init__(self, axes: tuple[int, ...], weight: float, iterations: int) -> None:
         self._differences = FiniteDifferences(axes)
+        self._directions = axes[0] - 1  # the axis along which the differences of a pixel lie
         self._step = 1 / (4 * len(axes))  # the norm of differences along one axis is below 2
-        self._weight = weight.unsqueeze(1)
+        self._weight = weight
         self._iterations = iterations
         self._field: Tensor | None = None
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Denoise (batch, [z,] y, x)."""
+        """Denoise (..., [z,] y, x)."""
         differences = self._differences
         field = torch.zeros_like(differences(image)) if self._field is None else self._field
         ahead, t = field, 1.0
         for _ in range(self._iterations):
             uphill = differences(image - differences.adjoint(ahead))
-            before, field = field, clipped(torch.add(ahead, uphill, alpha=self._step), self._weight, dim=1)
+            before, field = field, clipped(torch.add(ahead, uphill, alpha=self._step), self._weight, self._directions)
             t_before, t = t, (1 + math.sqrt(1 + 4 * t**2)) / 2
             ahead = torch.add(field, field - before, alpha=(t_before - 1) / t)
         self._field = field

@@ -40,15 +40,15 @@ class WaveletL1:
         operator = measurements.operator()
         rhs = operator.adjoint(measurements.kspace)
         wavelets = WaveletOperator((rhs.shape[-2], rhs.shape[-1]), self.wavelet, self.levels)
-        threshold = self.weight * brightness(rhs).squeeze(-1)
+        unit = brightness(rhs)
         generator = torch.Generator().manual_seed(self.seed)
 
         def shrunk(x: Tensor) -> Tensor:
-            return wavelets.adjoint(soft_threshold(wavelets(x), threshold))
+            return wavelets.adjoint(soft_threshold(wavelets(x), self.weight))
 
         def shrunk_elsewhere(x: Tensor) -> Tensor:
             dy, dx = torch.randint(2**wavelets.levels, (2,), generator=generator).tolist()
             return shrunk(x.roll((dy, dx), (-2, -1))).roll((-dy, -dx), (-2, -1))
 
         proximal = shrunk_elsewhere if self.shifts else shrunk
-        return fista(operator.normal, rhs, proximal, iterations=self.iterations)
+        return unit * fista(operator.normal, rhs / unit, proximal, iterations=self.iterations)

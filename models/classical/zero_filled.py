@@ -1,9 +1,10 @@
-"""The zero-filled image, and its brightness as the unit of regularisation weights."""
+"""The zero-filled image, and its brightness: the unit in which iterative methods compute."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..measurements import Measurements
@@ -31,4 +32,8 @@ def brightness(image: Tensor) -> Tensor:
     -------
         (batch, [1,] 1, 1) real.
     """
-    return image_scale(image.flatten(1).unsqueeze(1)).view(-1, *(1,) * (image.ndim - 1))
+    flat = image.flatten(1)
+    peak = flat.abs().amax(dim=1, keepdim=True)
+    peak = torch.where(peak > 0, peak, torch.ones_like(peak))  # squares of raw data may leave single precision
+    scale = peak * image_scale((flat / peak).unsqueeze(1)).flatten(1)
+    return scale.view(-1, *(1,) * (image.ndim - 1))
