@@ -79,6 +79,23 @@ class Chain:
         """
         return self._through(0, message)
 
+    def at_once(self, message: object) -> int:
+        """Return how many messages the first gadget takes at once if this is one of them; 1 if it does not take it."""
+        first = self._links[0] if self._links else None
+        return first.gadget.at_once if first is not None and isinstance(message, first.types.accepts) else 1
+
+    def feed_many(self, messages: Sequence[Message]) -> Iterator[Message]:
+        """Take messages that the first gadget accepts, up to ``at_once`` of them, through the chain.
+
+        Raises
+        ------
+        GadgetError
+            As ``feed``.
+        """
+        first = self._links[0]
+        for result in self._results(first, partial(first.gadget.receive_many, messages)):
+            yield from self._through(1, result)
+
     def finish(self) -> Iterator[Message]:
         """End the scan: every gadget in turn gives what it holds, and that goes through those after it."""
         for index, link in enumerate(self._links):

@@ -84,7 +84,12 @@ class Pipeline:
     def _advance(self, number: int, message: Message | _Last) -> None:
         """Take a message through one segment; what comes out goes to the next one or to the client."""
         segment = self._segments[number]
-        results = segment.chain.finish() if isinstance(message, _Last) else segment.chain.feed(message)
+        if isinstance(message, _Last):
+            results = segment.chain.finish()
+        elif waiting := _waiting_with(message, segment):
+            results = segment.chain.feed_many([message, *waiting])
+        else:
+            results = segment.chain.feed(message)
         segment.busy_since = time.monotonic()
         try:
             for result in results:
@@ -106,3 +111,12 @@ class Pipeline:
             self._drained()
         else:
             self._deliver(result)
+
+
+def _waiting_with(message: Message, segment: _Segment) -> list[Message]:
+    """Take what waits behind a message and its gadget would take together with it."""
+    most = segment.chain.at_once(message)
+    if segment.worker is None or most == 1:
+        return []
+    items = segment.worker.take_waiting(most - 1, lambda item: segment.chain.at_once(item) > 1)
+    return [item for item in items if isinstance(item, Message)]

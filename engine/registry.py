@@ -186,7 +186,7 @@ def _explain(name: str, model: type[BaseModel], error: Any) -> str:
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """Return the docstrings that stand under the fields of a class and its bases."""
+    """Return the docstrings that stand under the fields that a chain may set, of a class and its bases."""
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         try:
@@ -203,5 +203,7 @@ def field_docs(cls: type) -> dict[str, str]:
                 and isinstance(following.value.value, str)
             ):
                 docs[statement.target.id] = inspect.cleandoc(following.value.value)
-    names = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(docs)
+    names = (
+        {field.name for field in dataclasses.fields(cls) if field.init} if dataclasses.is_dataclass(cls) else set(docs)
+    )
     return {name: text for name, text in docs.items() if name in names}

@@ -92,6 +92,15 @@ class Worker(Generic[T]):
             self._items[-1] = merged
             return True
 
+    def take_waiting(self, most: int, wanted: Callable[[T], bool]) -> list[T]:
+        """Take the items that wait next, up to the first that is not wanted; for ``handle``, to handle them as well."""
+        taken: list[T] = []
+        with self._changed:
+            while self._items and len(taken) < most and wanted(self._items[0]):
+                taken.append(self._items.popleft())
+            self._changed.notify_all()
+        return taken
+
     def _append(self, item: T) -> None:
         self._items.append(item)
         if self._running:

@@ -61,6 +61,55 @@ def test_segments_fed_in_a_row_are_the_chain(build):
     assert [m.text for m in fed] == ["BLOCK 1"] * 4
 
 
+@dataclass(kw_only=True)
+class Group(Gadget[Text, Text]):
+    """Texts, each with the number of those that came with it."""
+
+    def start(self, context: Context) -> None:
+        self.at_once = 3
+
+    def receive(self, message: Text) -> Iterable[Text]:
+        return self.receive_many([message])
+
+    def receive_many(self, messages) -> Iterable[Text]:
+        for message in messages:
+            yield Text(f"{message.text} of {len(messages)}")
+
+
+def test_messages_that_the_first_gadget_takes_together_go_through_the_rest_one_by_one():
+    chain = Chain([("group", Group()), ("shout", Shout())], check=False)
+    chain.start(Context(header=ScanHeader(())))
+    assert chain.at_once(Text("a")) == 3
+    out = [m.text for m in chain.feed_many([Text("a"), Text("b")])]
+    assert out == ["A OF 2", "A OF 2", "B OF 2", "B OF 2"]
+
+
+def test_what_the_first_gadget_does_not_take_is_never_taken_together(build):
+    chain = Chain([("group", Group())], check=False)
+    chain.start(Context(header=ScanHeader(())))
+    assert chain.at_once(build.waveform()) == chain.at_once("no message") == 1
+    assert Chain([], check=False).at_once(Text("a")) == 1
+    assert Chain([("shout", Shout())], check=False).at_once(Text("a")) == 1
+
+
+def test_a_gadget_without_a_way_of_its_own_takes_several_messages_one_after_the_other():
+    chain = Chain([("shout", Shout())], check=False)
+    assert [m.text for m in chain.feed_many([Text("a"), Text("b")])] == ["A", "A", "B", "B"]
+
+
+def test_what_fails_together_names_the_gadget():
+    @dataclass(kw_only=True)
+    class Broken(Group):
+        def receive_many(self, messages) -> Iterable[Text]:
+            yield Text("before")
+            raise KeyError("x")
+
+    stream = Chain([("broken", Broken())], check=False).feed_many([Text("a"), Text("b")])
+    assert next(stream) == Text("before")
+    with pytest.raises(GadgetError, match="gadget 'broken' raised KeyError: 'x'"):
+        next(stream)
+
+
 def test_start_runs_in_order_with_the_context():
     order = []
 

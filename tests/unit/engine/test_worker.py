@@ -76,6 +76,31 @@ def test_the_last_waiting_item_can_be_merged():
     assert handled == [1, 12]
 
 
+def test_a_handler_takes_what_waits_up_to_what_it_does_not_want_and_makes_room():
+    first, handled = threading.Event(), []
+
+    def handle(item):
+        first.wait(5)
+        handled.append([item, *worker.take_waiting(3, lambda other: other < 10)])
+
+    worker = Worker(handle, name="taking", capacity=6, linger=0.01)
+    worker.put(0)
+    while len(worker):
+        time.sleep(0.001)
+    for item in (1, 2, 3, 4, 10, 5):
+        worker.put(item)
+    waiting = threading.Thread(target=worker.put_blocking, args=(6, lambda: False))
+    waiting.start()
+    first.set()
+    waiting.join(5)
+    deadline = time.monotonic() + 5
+    while sum(map(len, handled)) < 8 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    flat = [item for items in handled for item in items]
+    assert flat == [0, 1, 2, 3, 4, 10, 5, 6]
+    assert handled[:3] == [[0, 1, 2, 3], [4], [10, 5]] or handled[:3] == [[0, 1, 2, 3], [4], [10, 5, 6]]
+
+
 def test_a_worker_without_a_thread_says_so_and_works_once_there_is_one(monkeypatch):
     seen, done = [], threading.Event()
     worker = Worker(lambda item: (seen.append(item), done.set()), name="late", linger=0.01)
