@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,7 +19,18 @@ from ._measurements import reconstruction_of
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.measurements import Measurements
+    from ..models.runtimes.batching import Call
     from ..models.runtimes.loaded_model import LoadedModel
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An image that is being reconstructed."""
+
+    shape: tuple[int, ...]
+    """([z,] y, x) of the image."""
+    slices: Measurements
+    call: Call
 
 
 @dataclass(kw_only=True)
@@ -66,36 +77,61 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
             self._loaded = shared_store().load(self.model, device=self.device, runtime=self.runtime)
         except ModelError as error:
             raise ConfigurationError(str(error)) from error
+        self.at_once = self._loaded.batcher.most
         get_logger().info("model ready", model=self._loaded.card.label, provider=self._loaded.provider)
 
     def receive(self, message: CalibratedKSpace) -> Iterable[Reconstruction | CalibratedKSpace]:
         """Reconstruct one image or volume."""
+        return self.receive_many((message,))
+
+    def receive_many(self, messages: Sequence[CalibratedKSpace]) -> Iterable[Reconstruction | CalibratedKSpace]:
+        """Reconstruct several, together with what other sessions ask for."""
+        works = [self._begin(message) for message in messages]
+        try:
+            for message, work in zip(messages, works, strict=True):
+                if isinstance(work, DataError):  # only now: the images before it are good
+                    raise work
+                yield self._image(message, work)
+                if self.keep_kspace:
+                    yield message
+        finally:
+            for work in works:
+                if isinstance(work, _Work):
+                    self._loaded.batcher.cancel(work.call)
+
+    def _begin(self, message: CalibratedKSpace) -> _Work | DataError:
+        """Line up a message's slices; return what is wrong with it instead of raising that."""
         from ..models.partitions import as_slices
 
-        loaded: LoadedModel = self._loaded
-        place = f"slice {message.kspace.key.slice}"
-        volume = finite_measurements(message, loaded.device)
         try:
+            volume = finite_measurements(message, self._loaded.device)
             slices = as_slices(volume)
-            image = loaded.batcher.result(loaded.submit(slices), self._context.cancelled)
+            return _Work(tuple(volume.maps.shape[2:]), slices, self._loaded.submit(slices))
+        except DataError as error:
+            return error
+        except (ValueError, MemoryError) as error:
+            return _refusal(message, error)
+
+    def _image(self, message: CalibratedKSpace, work: _Work) -> Reconstruction:
+        loaded: LoadedModel = self._loaded
+        try:
+            image = loaded.batcher.result(work.call, self._context.cancelled)
         except CancelledError:
             raise Cancelled("the session ended while its images were being reconstructed") from None
         except (ValueError, MemoryError) as error:
-            raise DataError(f"{place}: {error}") from error
-        meta = self._labels(slices)
+            raise _refusal(message, error) from error
+        meta = self._labels(work.slices)
         step = f"reconstruct_supervised: {loaded.card.label} on {loaded.provider}"
         if meta["EchotrainOutOfRange"]:
             step += f", out of range: {meta['EchotrainOutOfRange']}"
-        yield reconstruction_of(
+        return reconstruction_of(
             message,
-            image.reshape(volume.maps.shape[2:]),
+            image.reshape(work.shape),
             method=f"supervised({loaded.card.label})",
             step=step,
             magnitude=self.magnitude,
             meta=meta,
         )
-        if self.keep_kspace:
-            yield message
 
     def _labels(self, slices: Measurements) -> Mapping[str, MetaValue]:
         from ..models.signal_to_noise import body_snr
@@ -114,3 +150,7 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
             "EchotrainModelRuntime": self._loaded.provider,
             "EchotrainOutOfRange": "; ".join(reasons),
         }
+
+
+def _refusal(message: CalibratedKSpace, error: Exception) -> DataError:
+    return DataError(f"slice {message.kspace.key.slice}: {error}")

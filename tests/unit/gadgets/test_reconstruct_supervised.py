@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from echotrain.engine.errors import ConfigurationError, DataError
+from echotrain.engine.errors import Cancelled, ConfigurationError, DataError
 from echotrain.engine.records import CalibratedKSpace, KSpace, Reconstruction
 from echotrain.gadgets import reconstruct_supervised
 from echotrain.gadgets.accumulate import Accumulate
@@ -109,6 +109,43 @@ def test_k_space_is_passed_on_if_it_is_to_be_kept(scans):
     image, kept = run(scan, record, keep_kspace=True)
     assert isinstance(image, Reconstruction)
     assert kept is record
+
+
+def started(scan, **fields):
+    gadget = ReconstructSupervised(model="tiny", device="cpu", **fields)
+    gadget.start(scan.context())
+    return gadget
+
+
+def test_several_images_together_are_those_that_each_gives_alone_in_order(scans):
+    scan = scans.Scan(**PLAIN)
+    records = [calibrated(scans, scan, range(first, 16, 2))[0] for first in (0, 1, 0)]
+    gadget = started(scan, keep_kspace=True)
+    alone = [out for record in records for out in gadget.receive(record)]
+    together = list(gadget.receive_many(records))
+    assert together[1::2] == alone[1::2] == records
+    for one, other in zip(alone[::2], together[::2], strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+
+
+def test_images_before_one_that_fails_come_out_and_those_behind_it_are_given_up(scans):
+    scan = scans.Scan(**PLAIN)
+    good, bad, behind = (calibrated(scans, scan, range(16))[0] for _ in range(3))
+    bad.kspace.data[0, 0, 0, 0] = np.nan
+    gadget = started(scan)
+    stream = gadget.receive_many([good, bad, behind])
+    assert isinstance(next(stream), Reconstruction)
+    with pytest.raises(DataError, match="not finite"):
+        next(stream)
+    assert not gadget._loaded.batcher._waiting
+
+
+def test_a_session_that_ends_waits_for_no_image(scans):
+    scan = scans.Scan(**PLAIN)
+    gadget = ReconstructSupervised(model="tiny", device="cpu")
+    gadget.start(scan.context(cancelled=lambda: True))
+    with pytest.raises(Cancelled, match="the session ended"):
+        list(gadget.receive(calibrated(scans, scan, range(16))[0]))
 
 
 def test_k_space_without_signal_gives_an_image_of_zeros(scans):
