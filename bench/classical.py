@@ -71,7 +71,7 @@ def quality(method: Method, acceleration: int, *, quick: bool) -> Figure:  # noq
         found = {options: _bart_image(folder, options) for options in method.bart}
     best, theirs = max(((options, scan.psnr(image)) for options, image in found.items()), key=lambda pair: pair[1])
     return Figure(
-        number="classical",
+        number="9",
         what=f"{method.name}, real brain, R = {acceleration}: PSNR",
         measured=f"{ours:.2f} dB",
         limit=f"bart pics -S {' '.join(best)}: {theirs:.2f} dB",
@@ -91,7 +91,7 @@ def duration(method: Method, *, quick: bool) -> Figure:
             3 if quick else 15,
         )
     return Figure(
-        number="classical",
+        number="9",
         what=f"{method.name}, one slice, 7 coils, 256 x 216, {THREADS} threads",
         measured=milliseconds(pairs.ours),
         limit=f"bart pics {' '.join(method.bart[0])}, {THREADS} threads {milliseconds(pairs.limits)}",
@@ -108,7 +108,7 @@ def batch(method: Method, *, quick: bool) -> Figure:
     with threads():
         pairs = alternated(lambda: _seconds(method.ours, many), lambda: _seconds(method.ours, one), 3 if quick else 15)
     return Figure(
-        number="classical",
+        number="9",
         what=f"{method.name}, batch of {BATCH} slices, {THREADS} threads",
         measured=milliseconds(pairs.ours),
         limit=f"one slice {milliseconds(pairs.limits)}",

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import classical
+import coil_maps
 import idle
 import memory
 import reconstruction
@@ -25,6 +27,8 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     6: (memory.recording,),
     7: (idle.over_mrd, idle.over_zmq),
     8: (startup.help_text, startup.ready, startup.demo),
+    9: classical.FIGURES,
+    10: (coil_maps.espirit,),
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
