@@ -39,7 +39,7 @@ def reconstruction(name: str, *, quick: bool) -> Figure:
         torch.set_num_threads(before)
     return Figure(
         number="onnx",
-        what=f"`{eager.card.label}`, one slice, {SHAPE[0]} x {SHAPE[1]}, {COILS} coils, ONNX Runtime, {THREADS} threads",
+        what=f"`{eager.card.label}` by ONNX Runtime, {SHAPE[0]} x {SHAPE[1]}, {COILS} coils, {THREADS} threads",
         measured=milliseconds(pairs.ours),
         limit=f"torch eager {milliseconds(pairs.limits)}",
         ratio=pairs.spread,
@@ -69,7 +69,7 @@ def _measurements() -> Measurements:
     mask = lines[None, None, :, None]
     image = torch.randn(1, *SHAPE, dtype=torch.complex64, generator=generator)
     empty = Measurements(torch.zeros_like(maps), mask, maps)
-    return Measurements(empty.operator()(image), mask, maps)
+    return Measurements(empty.operator()(image), mask, maps, noise=0.1)
 
 
 if __name__ == "__main__":
