@@ -203,17 +203,19 @@ def _encoding(element: Element, number: int, notes: list[str]) -> Encoding:
     written = _text(element, "trajectory") or "cartesian"
     if written != written.lower():
         notes.append(f"trajectory {written!r} is read as {written.lower()!r}, as the schema spells it")
+    # counters of spokes, spirals ... are no lines of the encoded matrix
+    gridded = encoded if written.lower() in {"cartesian", "epi"} else None
     return Encoding(
         encoded=encoded,
         recon=recon,
-        limits=_limits(_first(element, "encodingLimits"), encoded, number),
+        limits=_limits(_first(element, "encodingLimits"), gridded, number),
         trajectory=written.lower(),
         acceleration=_acceleration(_first(element, "parallelImaging"), number),
         calibration_mode=(_text(_first(element, "parallelImaging"), "calibrationMode") or "").lower() or None,
     )
 
 
-def _limits(element: Element | None, encoded: Space, number: int) -> Mapping[str, Limit]:
+def _limits(element: Element | None, gridded: Space | None, number: int) -> Mapping[str, Limit]:
     limits = {}
     for name in ("kspace_encoding_step_0", "kspace_encoding_step_1", "kspace_encoding_step_2", *_COUNTERS):
         limit = _first(element, name)
@@ -226,8 +228,9 @@ def _limits(element: Element | None, encoded: Space, number: int) -> Mapping[str
                 f"{where} run from {values.minimum} to {values.maximum}, expected 0 <= minimum <= maximum"
             )
         limits[name] = values
-    for name, size in (("kspace_encoding_step_1", encoded.matrix[1]), ("kspace_encoding_step_2", encoded.matrix[2])):
-        if name in limits and limits[name].maximum - limits[name].minimum >= size:
+    _, *lines = (0, 0, 0) if gridded is None else gridded.matrix
+    for name, size in zip(("kspace_encoding_step_1", "kspace_encoding_step_2"), lines, strict=True):
+        if size and name in limits and limits[name].maximum - limits[name].minimum >= size:
             raise HeaderError(
                 f"encoding {number}: {name} runs from {limits[name].minimum} to {limits[name].maximum}, "
                 f"but the encoded matrix has only {size} lines there"

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from .. import __version__
 from .gadget import Context
 from .messages import MetaValue
-from .records import KSpace, Reconstruction
+from .records import KSpace, Reconstruction, TrajectoryKSpace
 
 
-def scan_labels(kspace: KSpace) -> Mapping[str, MetaValue]:
+def scan_labels(kspace: KSpace | TrajectoryKSpace) -> Mapping[str, MetaValue]:
     """Return the metadata that follow from the k-space: noise state, completeness, calibration."""
     state = kspace.noise
     return {

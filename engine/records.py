@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .messages import Message, MetaValue, NoiseState
 from .mrd_header import Encoding
 
-__all__ = ["CalibratedKSpace", "CoilImages", "KSpace", "Key", "NoiseState", "Reconstruction"]
+__all__ = ["CalibratedKSpace", "CoilImages", "KSpace", "Key", "NoiseState", "Reconstruction", "TrajectoryKSpace"]
 
 
 class Key(NamedTuple):
@@ -68,6 +68,37 @@ class KSpace(Message):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrajectoryKSpace(Message):
+    """The k-space of one image along its trajectories: spokes, spirals, anything."""
+
+    key: Key
+    data: NDArray[np.complex64]
+    """(coils, readouts, samples) complex64, any strides, in the order of acquisition."""
+    trajectory: NDArray[np.float32]
+    """(readouts, samples, 2 or 3) float32: k along x, y [and z] in cycles per pixel of the encoded space, -0.5 to
+    0.5."""
+    header: NDArray[np.void]
+    """() of ``ACQUISITION_DTYPE``: the readout in the middle of the acquisition; geometry and times come from it."""
+    encoding: Encoding
+    noise: NoiseState = field(default_factory=NoiseState)
+    complete: bool = True
+    """False if fewer readouts came than the encoding limits promised."""
+    missing: int = 0
+    """Readouts that were promised and did not come."""
+    variant: str = "acquired"
+    """``acquired``, or the perturbation that made this copy."""
+    history: tuple[str, ...] = ()
+    """Processing steps so far, in words."""
+    meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))
+    """What later images should carry in their metadata."""
+
+    @property
+    def readouts(self) -> int:
+        """Readouts that went into it."""
+        return len(self.trajectory)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CalibratedKSpace(Message):
     """K-space with the coil sensitivity maps that belong to it: what SENSE-like reconstructions start from."""
 
@@ -85,7 +116,7 @@ class CalibratedKSpace(Message):
 class CoilImages(Message):
     """One complex image per coil."""
 
-    kspace: KSpace
+    kspace: KSpace | TrajectoryKSpace
     """The k-space that they were reconstructed from, with key, header, encoding, noise state and labels."""
     data: NDArray[np.complex64]
     """(coils, z, y, x) complex64 on the reconstruction grid."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.messages import MetaValue
 from ..engine.provenance import scan_labels
-from ..engine.records import CalibratedKSpace, KSpace, Reconstruction
+from ..engine.records import CalibratedKSpace, KSpace, Reconstruction, TrajectoryKSpace
 from ..models.fourier import resized
 from .reconstruct_fourier import reconstruction_grid
 
@@ -132,10 +132,12 @@ def acquired(kspace: KSpace) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
     return np.where(embedded[..., None], kspace.calibration, kspace.data), kspace.sampled | embedded
 
 
-def unit_of(kspace: KSpace) -> str:
-    """Unit of an image, as ``reconstruction_of`` says."""
+def unit_of(kspace: KSpace | TrajectoryKSpace) -> str:
+    """Unit of an image, as ``reconstruction_of`` says; gridding scales prewhitened images to SNR units itself."""
     if not kspace.noise.prewhitened:
         return "a.u."
+    if isinstance(kspace, TrajectoryKSpace):
+        return "SNR"
     embedded = _embedded_lines(kspace)
     lines = kspace.sampled if embedded is None else kspace.sampled | embedded
     sizes = reconstruction_grid(kspace.encoding)

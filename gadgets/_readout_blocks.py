@@ -18,6 +18,8 @@ APART = np.uint64(NOT_IMAGING & ~F.IS_PARALLEL_CALIBRATION.bit)
 """Flags of readouts that are neither lines of an image nor of a calibration region."""
 ENDS = np.uint64(F.LAST_IN_SLICE.bit | F.LAST_IN_REPETITION.bit | F.LAST_IN_MEASUREMENT.bit)
 """Flags that may end an image."""
+GRIDDED = ("cartesian", "epi")
+"""Trajectories, as the header names them, whose readouts the encoding counters place on a grid."""
 
 
 class OnGrid(NamedTuple):

@@ -17,16 +17,15 @@ from ..engine.messages import Preparation, Readouts, Text
 from ..engine.mrd_header import Encoding
 from ..engine.mrd_layout import AcquisitionFlag
 from ..engine.records import Key, KSpace
+from ._image_keys import described, ended_by_flag, keys_of, superseded
 from ._kspace_buffer import KSpaceBuffer, ranks_of
-from ._readout_blocks import APART, ENDS, OnGrid, cuts, on_grid
+from ._readout_blocks import APART, ENDS, GRIDDED, OnGrid, cuts, on_grid
 from ._sampling import Sampling
 
 F = AcquisitionFlag
 _CALIBRATION = F.IS_PARALLEL_CALIBRATION.bit
 _BOTH = F.IS_PARALLEL_CALIBRATION_AND_IMAGING.bit
 _CALIBRATING = np.uint64(_CALIBRATION | _BOTH)
-_KEY = ("repetition", "set", "phase", "contrast", "slice", "average", "segment")
-_CARTESIAN = ("cartesian", "epi")
 
 
 @dataclass(kw_only=True)
@@ -102,10 +101,10 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         if space >= len(self._encodings):
             raise DataError(f"encoding_space_ref is {space}, the header has {len(self._encodings)} encodings")
         encoding = self._encodings[space]
-        if encoding.trajectory not in _CARTESIAN:
+        if encoding.trajectory not in GRIDDED:
             raise DataError(
                 f"encoding {space} is {encoding.trajectory!r}; "
-                f"accumulate grids only {' and '.join(_CARTESIAN)} readouts"
+                f"accumulate grids only {' and '.join(GRIDDED)} readouts, accumulate_trajectories gathers others"
             )
         if message.trajectory is not None:
             if encoding.trajectory != "cartesian":
@@ -118,7 +117,7 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         ended: list[tuple[int, Key, list[KSpace | Text]]] = []
         for key, chosen in self._keys(headers, space):
             first = int(chosen[0])
-            ended += [(first, other, list(self._emit(other))) for other in self._superseded(key)]
+            ended += [(first, other, list(self._emit(other))) for other in superseded(key, self._open, self.sequential)]
             begun = 0
             while begun < len(chosen):
                 begun, complete = self._place(key, headers, grid, places, chosen, begun)
@@ -160,32 +159,6 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         )
         return begun + len(now), count is not None
 
-    def _keys(self, headers: NDArray[np.void], space: int) -> Iterator[tuple[Key, NDArray[np.intp]]]:
-        """Yield the images that readouts belong to, and which readouts, in the order of their first."""
-        index = headers["idx"]
-        table = np.stack([index[name] for name in _KEY], axis=1)
-        if not self.split_averages:
-            table[:, 5] = 0
-        if not self.split_segments:
-            table[:, 6] = 0
-        everything = np.arange(len(headers))
-        if (table == table[0]).all():
-            yield Key(space, *table[0].tolist()), everything
-            return
-        _, firsts, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
-        for group in np.argsort(firsts):
-            yield Key(space, *table[firsts[group]].tolist()), everything[inverse.ravel() == group]
-
-    def _superseded(self, key: Key) -> list[Key]:
-        """Images of the same slice that a readout of this one ends."""
-        return sorted(
-            other
-            for other in self._open
-            if other.encoding_space == key.encoding_space
-            and other.slice == key.slice
-            and any(getattr(other, name) != getattr(key, name) for name in self.sequential)
-        )
-
     def _ends_by_count(self, key: Key, last: int, headers: NDArray[np.void]) -> bool:
         """Whether calibration lines that are promised have begun by the readout that completes the image."""
         if not self._sampling[key.encoding_space].calibration_expected:
@@ -216,26 +189,22 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         return buffer
 
     def _end_by_flag(self, header: np.void, *, gridded: bool) -> Iterator[KSpace | Text]:
-        flags = int(header["flags"])
-        if not flags & int(ENDS) or flags & F.IS_NOISE_MEASUREMENT.bit:
+        if not int(header["flags"]) & int(ENDS):
             return
-        index = header["idx"]
-        if flags & F.LAST_IN_MEASUREMENT.bit:
-            chosen = sorted(self._open)
-        elif flags & F.LAST_IN_REPETITION.bit:
-            chosen = sorted(key for key in self._open if key.repetition == int(index["repetition"]))
-        elif gridded:
+        own = None
+        if gridded:
             ((key, _),) = self._keys(np.asarray(header).reshape(1), int(header["encoding_space_ref"]))
             last_average = self._sampling[key.encoding_space].averages - 1  # of a writer that flags each average's end
-            chosen = [key] if key in self._open and int(index["average"]) >= last_average else []
-        else:
-            chosen = []
-        for key in chosen:
+            own = key if int(header["idx"]["average"]) >= last_average else None
+        for key in ended_by_flag(header, self._open, own):
             yield from self._emit(key)
+
+    def _keys(self, headers: NDArray[np.void], space: int) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+        return keys_of(headers, space, split_averages=self.split_averages, split_segments=self.split_segments)
 
     def _emit(self, key: Key) -> Iterator[KSpace | Text]:
         buffer = self._open.pop(key)
-        where = ", ".join(f"{name} {value}" for name, value in key._asdict().items() if value) or "slice 0"
+        where = described(key)
         if not buffer.imaging.counts.any():
             yield Text(f"WRN accumulate: {where} has {buffer.readouts} calibration lines and no imaging line: no image")
             return

@@ -14,6 +14,7 @@ from ..engine.gadget import Context, Gadget
 from ..engine.messages import Readouts, Text
 from ..engine.mrd_header import Encoding, Limit, ScanHeader
 from ..engine.mrd_layout import NOT_IMAGING, AcquisitionFlag
+from ._readout_blocks import GRIDDED
 
 _NOT_GRIDDED = NOT_IMAGING & ~AcquisitionFlag.IS_PARALLEL_CALIBRATION.bit
 """Flags of readouts whose shape and counters are their own affair: noise, navigators, phase correction ..."""
@@ -25,7 +26,8 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
     """Hold every readout against the header and refuse, by number, the first that contradicts it.
 
     Looks at the encoding space, channels, samples and their place on the encoded grid, the encoding counters against
-    their limits, a change of shape within an encoding space, and samples that are no finite numbers.
+    their limits, a change of shape within an encoding space, and samples that are no finite numbers. Readouts of
+    radial, spiral and such encodings lie on no grid: any length will do, and any number unless there are limits.
     """
 
     non_finite: Literal["refuse", "zero"] = "refuse"
@@ -90,7 +92,8 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
             self._refuse(message, chosen, "active_channels", f"{before[0]} as earlier in encoding space {space}")
         if before[1] != shape[1]:
             self._refuse(message, chosen, "number_of_samples", f"{before[1]} as earlier in encoding space {space}")
-        grid = self._header.encodings[space].encoded.matrix[0]
+        encoding = self._header.encodings[space]
+        grid = encoding.encoded.matrix[0] if encoding.trajectory in GRIDDED else shape[1]
         kept = shape[1] - headers["discard_pre"].astype(np.int64) - headers["discard_post"]
         wrong = chosen & ((kept > grid) | (kept < 1))
         limits = f"1 to {grid} (encoded matrix x) after discard_pre and discard_post"
@@ -127,9 +130,13 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
 
 
 def _bounds(encoding: Encoding) -> dict[str, Limit]:
-    """Limits by name in the readout header; lines and partitions without limits may use the whole encoded matrix."""
+    """Limits by name in the readout header.
+
+    Lines and partitions without limits may use the whole encoded matrix, spokes and spirals may be any number.
+    """
     found = {name: encoding.limits[name] for name in _COUNTERS if name in encoding.limits}
-    for axis, number in ((1, 1), (2, 2)):
-        whole = Limit(0, encoding.encoded.matrix[axis] - 1, encoding.encoded.matrix[axis] // 2)
+    for number in (1, 2):
+        size = encoding.encoded.matrix[number] if encoding.trajectory in GRIDDED else 0x10000
+        whole = Limit(0, size - 1, size // 2)
         found[f"kspace_encode_step_{number}"] = encoding.limits.get(f"kspace_encoding_step_{number}", whole)
     return found

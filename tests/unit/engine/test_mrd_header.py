@@ -103,6 +103,11 @@ def test_a_header_that_cannot_be_used_is_refused_with_the_reason(build, old, new
         parse_header(change(build.header, old, new))
 
 
+def test_spokes_may_be_more_than_the_encoded_matrix_has_lines(build):
+    xml = change(change(build.header, "<maximum>7<", "<maximum>150<"), ">cartesian<", ">radial<")
+    assert parse_header(xml).encodings[0].limits["kspace_encoding_step_1"].maximum == 150
+
+
 def test_a_header_that_is_too_long_is_not_even_read(build):
     with pytest.raises(HeaderError, match="at most 100 are read"):
         parse_header(build.header, max_bytes=100)
