@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -32,11 +33,13 @@ class TorchRuntime:
             return Deployment(network, f"PyTorch {torch.__version__} on {device}")
         for block in network.blocks():
             module = network.get_submodule(block.path)
-            module.compile(dynamic=True)
             size = 2 * block.multiple, 3 * block.multiple  # sizes that differ, or they would be taken for the same
             try:
-                with torch.inference_mode():
-                    module(*(torch.zeros(2, channels, *size, device=device) for channels in block.channels))
+                with torch.inference_mode(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # the compiler's, of its own parts
+                    module.compile(dynamic=True)
+                    for batch in (1, 2):  # a batch of 1 is compiled apart
+                        module(*(torch.zeros(batch, channels, *size, device=device) for channels in block.channels))
             except Exception as error:  # whatever the compiler, or the compiler's compiler, raises
                 raise ModelError(
                     f"torch.compile cannot compile {block.path} of {type(network).__name__} on {device}: "
