@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from echotrain.models.coils.calibration import calibration_kspace
 from echotrain.models.coils.espirit import espirit_maps
-from echotrain.models.phantom_grid import slice_points
-from echotrain.models.simulated_acquisition import coil_kspace
-from echotrain.models.simulated_coils import coil_array, sensitivities
+from echotrain.models.simulation.phantom_grid import slice_points
+from echotrain.models.simulation.simulated_acquisition import coil_kspace
+from echotrain.models.simulation.simulated_coils import coil_array, sensitivities
 
 SHAPE, COILS, THREADS = (256, 216), 7, 2
 REACH_SECONDS, REACH_RATIO = 0.25, 1.0

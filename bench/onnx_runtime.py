@@ -16,8 +16,8 @@ from figures import Figure, alternated, milliseconds, table
 
 from echotrain.models.measurements import Measurements
 from echotrain.models.model_store import shared_store
-from echotrain.models.random_masks import uniform_lines
 from echotrain.models.runtimes.loaded_model import LoadedModel
+from echotrain.models.simulation.random_masks import uniform_lines
 
 SHAPE, COILS, ACCELERATION, THREADS = (256, 216), 8, 8, 2
 REACH = 0.7

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.messages import Header, Readouts, Waveform
-from ..models import sampling_masks
-from ..models.simulated_acquisition import Role, acquisition_order, interleaved
-from ..models.simulated_coils import correlated_noise
+from ..models.simulation import sampling_masks
+from ..models.simulation.simulated_acquisition import Role, acquisition_order, interleaved
+from ..models.simulation.simulated_coils import correlated_noise
 from .scan_file import Scan
 from .simulator_header import dropped_samples, line_range, simulated_header
 from .simulator_protocol import ScanProtocol, scan_protocol

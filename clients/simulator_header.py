@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from ..engine.messages import Header
-from ..models.sampling_masks import partial_fourier_start
+from ..models.simulation.sampling_masks import partial_fourier_start
 from .simulator_protocol import ScanProtocol
 
 Content = str | float | Sequence[tuple[str, "Content"]]

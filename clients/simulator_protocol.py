@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..engine.errors import ConfigurationError
-from ..models.trajectories import spiral_samples
+from ..models.simulation.trajectories import spiral_samples
 
 Size = Annotated[int, Field(ge=8, le=2048)]
 Count = Annotated[int, Field(ge=1, le=4096)]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..engine.messages import Waveform
 from ..engine.mrd_layout import ACQUISITION_DTYPE, WAVEFORM_DTYPE, AcquisitionFlag
-from ..models import physiology
-from ..models.simulated_acquisition import Role, first_and_last
+from ..models.simulation import physiology
+from ..models.simulation.simulated_acquisition import Role, first_and_last
 from .simulator_header import WAVEFORM_SAMPLE, centre_sample, dropped_samples, line_range
 from .simulator_protocol import ScanProtocol
 from .simulator_truth import slice_positions

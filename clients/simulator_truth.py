@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..engine.errors import ConfigurationError
-from ..models import brain_phantom, ellipse_phantom, simulated_coils, trajectories
-from ..models.phantom_grid import UNIT_MM, fit_to_grid, resize_centred, slice_points, smooth_phase
-from ..models.simulated_acquisition import coil_kspace, coil_samples
+from ..models.simulation import brain_phantom, ellipse_phantom, simulated_coils, trajectories
+from ..models.simulation.phantom_grid import UNIT_MM, fit_to_grid, resize_centred, slice_points, smooth_phase
+from ..models.simulation.simulated_acquisition import coil_kspace, coil_samples
 from .simulator_images import read_images
 from .simulator_protocol import ScanProtocol
 

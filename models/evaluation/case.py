@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..calibration_maps import espirit_kernel
 from ..coils.calibration import calibration_kspace
 from ..coils.espirit import espirit_maps
 from ..measurements import Measurements
-from ..random_masks import equispaced_lines, uniform_lines
-from ..sampling_masks import Mask
+from ..simulation.calibration_maps import espirit_kernel
+from ..simulation.random_masks import equispaced_lines, uniform_lines
+from ..simulation.sampling_masks import Mask
 
 MaskName = Literal["uniform", "equispaced"]
 MASKS: Mapping[MaskName, Callable[[int, float, np.random.Generator], Mask]] = MappingProxyType(

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..noisy_kspace import noisy_kspace
-from ..random_coils import random_sensitivities
-from ..random_phase import random_phase
+from ..simulation.noisy_kspace import noisy_kspace
+from ..simulation.random_coils import random_sensitivities
+from ..simulation.random_phase import random_phase
 from .case import MASKS, Case, MaskName, undersampled
 
 COILS = 8

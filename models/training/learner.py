@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.network import Network
-from ..simulated_slices import TrainingBatch
+from ..simulation.simulated_slices import TrainingBatch
 from .checkpoint import optimiser_tensors, prefixed, restore_optimiser, unprefixed
 from .errors import DivergedError
 from .exponential_average import ExponentialAverage

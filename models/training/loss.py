@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ..networks.network import Network, image_scale
-from ..simulated_slices import TrainingBatch
+from ..simulation.simulated_slices import TrainingBatch
 
 Objective = Callable[[Network, TrainingBatch, torch.Generator], Tensor]
 """The loss of a network on a batch, a scalar; what it draws at random comes from the generator."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from ..acquisition_range import AcquisitionRange
 from ..attributions import ATTRIBUTIONS
 from ..model_card import Metric, ModelCard, Source, read_card
 from ..model_store import write_model
 from ..shared_data import read_sources
+from ..simulation.acquisition_range import AcquisitionRange
 from ..trained_range import TrainedRange
 from .trainer import Trainer
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..acquisition_range import AcquisitionRange
+from ..simulation.acquisition_range import AcquisitionRange
 from .errors import RecipeError
 from .plan import Schedule
 

@@ -10,7 +10,7 @@ import torch
 
 from ..networks.build import build
 from ..shared_data import read_sources, split_images
-from ..simulated_slices import SimulatedSlices
+from ..simulation.simulated_slices import SimulatedSlices
 from . import checkpoint
 from .checkpoint import TrainingState, unprefixed
 from .errors import RecipeError

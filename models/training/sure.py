@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..networks.network import Network, image_scale
 from ..networks.sure_denoiser import SureDenoiser, zero_filled_noise
-from ..simulated_slices import TrainingBatch
+from ..simulation.simulated_slices import TrainingBatch
 
 _STEP = 0.1
 """Of the finite difference, in sigma: far above what bfloat16 rounds, and below what denoisers react to unevenly."""

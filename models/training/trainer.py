@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from ..simulated_slices import TrainingBatch
+from ..simulation.simulated_slices import TrainingBatch
 from . import checkpoint
 from .checkpoint import TrainingState, prefixed
 from .curves import CurvePoint, draw_png, write_csv

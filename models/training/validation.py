@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..measurements import Reconstructor
-from ..simulated_slices import TrainingBatch
+from ..simulation.simulated_slices import TrainingBatch
 
 _SHOWN = 4  # slices in a picture
 _ERROR_SCALE = 5  # errors are shown so many times brighter

@@ -10,7 +10,7 @@ import pytest
 from echotrain.clients import Client
 from echotrain.clients.scan_file import Scan, read_scan
 from echotrain.engine.messages import Header, Image, Readouts
-from echotrain.models.random_masks import uniform_lines
+from echotrain.models.simulation.random_masks import uniform_lines
 
 BRAIN = "brain_t1_7ch.h5"
 LIMITS = {"sense": 0.16, "cs": 0.12, "supervised": 0.13}

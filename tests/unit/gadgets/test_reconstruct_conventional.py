@@ -15,7 +15,7 @@ from echotrain.gadgets.reconstruct_conventional import ReconstructConventional
 from echotrain.gadgets.reconstruct_fourier import ReconstructFourier
 from echotrain.gadgets.reconstruct_grappa import ReconstructGrappa
 from echotrain.models.fourier import centred_fft
-from echotrain.models.sampling_masks import centre_block, equispaced, random_lines
+from echotrain.models.simulation.sampling_masks import centre_block, equispaced, random_lines
 
 N = 48
 REGULAR = equispaced(N, 2)[None]

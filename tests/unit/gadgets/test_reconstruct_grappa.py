@@ -11,7 +11,7 @@ from echotrain.engine.records import Key, KSpace
 from echotrain.gadgets.reconstruct_fourier import ReconstructFourier
 from echotrain.gadgets.reconstruct_grappa import ReconstructGrappa
 from echotrain.models.fourier import centred_fft, centred_ifft
-from echotrain.models.sampling_masks import centre_block, equispaced, equispaced_2d
+from echotrain.models.simulation.sampling_masks import centre_block, equispaced, equispaced_2d
 
 SMALL = {"kernel": (2, 2, 3), "regularisation": 1e-8}
 

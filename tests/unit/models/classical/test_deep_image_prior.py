@@ -8,7 +8,7 @@ from echotrain.models.classical.convolutional_decoder import ConvolutionalDecode
 from echotrain.models.classical.deep_image_prior import DeepImagePrior
 from echotrain.models.measurements import Measurements
 from echotrain.models.operators.sense import SenseOperator
-from echotrain.models.sampling_masks import centre_block, random_lines
+from echotrain.models.simulation.sampling_masks import centre_block, random_lines
 
 SMALL = DeepImagePrior(channels=16, layers=4, iterations=250, patience=250)
 

@@ -7,7 +7,7 @@ from echotrain.models.classical.grappa_weights import GrappaKernel, grappa_weigh
 from echotrain.models.classical.sampling_lattice import SamplingLattice, find_lattice
 from echotrain.models.measurements import Measurements
 from echotrain.models.operators.fourier import FourierOperator
-from echotrain.models.sampling_masks import centre_block, equispaced, equispaced_2d
+from echotrain.models.simulation.sampling_masks import centre_block, equispaced, equispaced_2d
 
 EXACT = GrappaKernel(regularisation=1e-14)
 

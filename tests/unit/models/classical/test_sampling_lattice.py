@@ -3,7 +3,7 @@ import pytest
 
 from echotrain.models.calibration_region import calibration_region
 from echotrain.models.classical.sampling_lattice import SamplingLattice, find_lattice
-from echotrain.models.sampling_masks import centre_block, equispaced, equispaced_2d, random_lines
+from echotrain.models.simulation.sampling_masks import centre_block, equispaced, equispaced_2d, random_lines
 
 
 def with_centre(lines, width):

@@ -10,8 +10,8 @@ from echotrain.models.evaluation.case import undersampled
 from echotrain.models.evaluation.metrics import scores
 from echotrain.models.evaluation.real_case import real_case, reference_image
 from echotrain.models.evaluation.simulated_cases import COILS, SNR, simulated_cases
-from echotrain.models.noisy_kspace import noisy_kspace
-from echotrain.models.random_coils import random_sensitivities
+from echotrain.models.simulation.noisy_kspace import noisy_kspace
+from echotrain.models.simulation.random_coils import random_sensitivities
 
 
 def test_simulated_cases_are_the_same_however_many_are_asked_for(heads):

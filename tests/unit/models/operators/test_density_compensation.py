@@ -5,7 +5,7 @@ from scipy import special
 
 from echotrain.models.operators.density_compensation import iterative_compensation, radial_compensation
 from echotrain.models.operators.nonuniform_fourier import NonuniformFourierOperator
-from echotrain.models.trajectories import radial, spiral, spoke_angles
+from echotrain.models.simulation.trajectories import radial, spiral, spoke_angles
 
 N = 64
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from echotrain.models.acquisition_range import AcquisitionRange
 from echotrain.models.measurements import Measurements
 from echotrain.models.networks.network import Block, Network, as_channels, as_complex
-from echotrain.models.simulated_slices import TrainingBatch
+from echotrain.models.simulation.acquisition_range import AcquisitionRange
+from echotrain.models.simulation.simulated_slices import TrainingBatch
 from echotrain.models.training import checkpoint
 from echotrain.models.training.checkpoint import TrainingState, unprefixed
 from echotrain.models.training.learner import Learner

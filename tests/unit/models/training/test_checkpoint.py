@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from echotrain.models.acquisition_range import AcquisitionRange
+from echotrain.models.simulation.acquisition_range import AcquisitionRange
 from echotrain.models.training.checkpoint import CHECKPOINT, TrainingState, load, save
 from echotrain.models.training.errors import CheckpointError
 from echotrain.models.training.plan import Plan

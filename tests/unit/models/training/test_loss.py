@@ -3,7 +3,7 @@ import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from echotrain.models.measurements import Measurements
-from echotrain.models.simulated_slices import TrainingBatch
+from echotrain.models.simulation.simulated_slices import TrainingBatch
 from echotrain.models.training.loss import DISTANCES, l1, l2, structural_similarity, supervised
 
 

@@ -7,7 +7,7 @@ import torch
 
 from echotrain.models.measurements import Measurements
 from echotrain.models.networks.build import build
-from echotrain.models.simulated_slices import TrainingBatch
+from echotrain.models.simulation.simulated_slices import TrainingBatch
 from echotrain.models.training.sure import monte_carlo_sure, rademacher, sure
 
 

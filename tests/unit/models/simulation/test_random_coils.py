@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from echotrain.models.noise import whitening_matrix
-from echotrain.models.phantom_grid import slice_points
-from echotrain.models.random_coils import random_sensitivities, spline_matrix
-from echotrain.models.simulated_coils import coil_array, noise_covariance, sensitivities
+from echotrain.models.simulation.phantom_grid import slice_points
+from echotrain.models.simulation.random_coils import random_sensitivities, spline_matrix
+from echotrain.models.simulation.simulated_coils import coil_array, noise_covariance, sensitivities
 
 
 def test_a_spline_through_a_cubic_is_that_cubic():
@@ -19,7 +19,7 @@ def test_maps_are_those_of_the_whitened_loops_at_every_pixel(monkeypatch):
     rng = np.random.default_rng(5)
     drawn = []
     monkeypatch.setattr(
-        "echotrain.models.random_coils.sensitivities",
+        "echotrain.models.simulation.random_coils.sensitivities",
         lambda array, points: drawn.append((array, points)) or sensitivities(array, points),
     )
     maps = random_sensitivities(6, (48, 40), rng, distance=1.6, correlation=0.5)

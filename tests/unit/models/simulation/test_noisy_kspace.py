@@ -5,9 +5,9 @@ import pytest
 
 from echotrain.models.fourier import centred_fft
 from echotrain.models.noise import whitening_matrix
-from echotrain.models.noisy_kspace import noisy_kspace
-from echotrain.models.random_coils import random_sensitivities
-from echotrain.models.simulated_coils import coil_array, correlated_noise, noise_covariance
+from echotrain.models.simulation.noisy_kspace import noisy_kspace
+from echotrain.models.simulation.random_coils import random_sensitivities
+from echotrain.models.simulation.simulated_coils import coil_array, correlated_noise, noise_covariance
 
 SHAPE = (64, 48)
 

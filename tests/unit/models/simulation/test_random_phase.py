@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echotrain.models.random_phase import random_phase
+from echotrain.models.simulation.random_phase import random_phase
 
 
 @pytest.mark.parametrize("seed", range(5))

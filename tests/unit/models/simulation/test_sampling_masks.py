@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echotrain.models.sampling_masks import (
+from echotrain.models.simulation.sampling_masks import (
     centre_block,
     equispaced,
     equispaced_2d,

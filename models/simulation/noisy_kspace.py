@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .fourier import centred_fft
+from ..fourier import centred_fft
 
 _BODY = 0.1  # of the brightest pixel: what is above counts as body
 

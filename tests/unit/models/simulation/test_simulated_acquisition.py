@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from echotrain.models.simulated_acquisition import Role, acquisition_order, coil_kspace, first_and_last, interleaved
+from echotrain.models.simulation.simulated_acquisition import (
+    Role,
+    acquisition_order,
+    coil_kspace,
+    first_and_last,
+    interleaved,
+)
 
 
 def order(**changes):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial import KDTree
 
-from echotrain.models.poisson_order import poisson_order, poisson_points
+from echotrain.models.simulation.poisson_order import poisson_order, poisson_points
 
 
 def test_every_beginning_of_the_order_keeps_a_distance():

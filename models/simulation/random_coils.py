@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from .noise import whitening_matrix
+from ..noise import whitening_matrix
 from .phantom_grid import pixel_centres
 from .simulated_coils import coil_array, noise_covariance, sensitivities
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from echotrain.models.phantom_grid import slice_points
-from echotrain.models.simulated_coils import (
+from echotrain.models.simulation.phantom_grid import slice_points
+from echotrain.models.simulation.simulated_coils import (
     CoilArray,
     coil_array,
     correlated_noise,

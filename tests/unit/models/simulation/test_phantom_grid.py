@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echotrain.models.phantom_grid import (
+from echotrain.models.simulation.phantom_grid import (
     RandomField,
     fit_to_grid,
     pixel_centres,

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy import fft
 from torch import Tensor
 
+from ..fourier import centre, centred_fft, centred_ifft
+from ..measurements import Measurements
 from .acquisition_range import AcquisitionRange, MaskKind
 from .calibration_maps import coarse_espirit_maps, low_resolution_maps
-from .fourier import centre, centred_fft, centred_ifft
-from .measurements import Measurements
 from .noisy_kspace import noisy_kspace
 from .phantom_grid import resize_centred
 from .poisson_order import poisson_points

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from echotrain.models.acquisition_range import AcquisitionRange
+from echotrain.models.simulation.acquisition_range import AcquisitionRange
 
 
 @pytest.mark.parametrize(

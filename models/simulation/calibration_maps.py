@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from .coils.espirit import espirit_maps
-from .fourier import centre, centred_ifft
+from ..coils.espirit import espirit_maps
+from ..fourier import centre, centred_ifft
 from .phantom_grid import pixel_centres
 
 _BODY = 0.1  # of the largest low-resolution magnitude: less is taken as outside of the body

@@ -3,7 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from echotrain.models.random_masks import LINE_MASKS, calibration_lines, partial_fourier_lines, uniform_lines
+from echotrain.models.simulation.random_masks import LINE_MASKS, calibration_lines, partial_fourier_lines, uniform_lines
 
 
 @pytest.mark.parametrize("kind", LINE_MASKS)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from echotrain.models.brain_phantom import Head, Tissue, tissue_signals
-from echotrain.models.phantom_grid import slice_points
+from echotrain.models.simulation.brain_phantom import Head, Tissue, tissue_signals
+from echotrain.models.simulation.phantom_grid import slice_points
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from echotrain.models.acquisition_range import AcquisitionRange
-from echotrain.models.simulated_slices import SimulatedSlices, random_view
+from echotrain.models.simulation.acquisition_range import AcquisitionRange
+from echotrain.models.simulation.simulated_slices import SimulatedSlices, random_view
 
 NOISELESS = (math.inf, math.inf)
 

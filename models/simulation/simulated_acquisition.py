@@ -87,7 +87,7 @@ def coil_samples(
     """
     import torch  # starts slowly: Cartesian scans do without
 
-    from .operators.nonuniform_fourier import NonuniformFourierOperator
+    from ..operators.nonuniform_fourier import NonuniformFourierOperator
 
     operator = NonuniformFourierOperator(torch.from_numpy(trajectory.reshape(-1, 2)), image.shape, width=8)
     samples = np.empty((len(maps), *trajectory.shape[:2]), np.complex64)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from echotrain.models.trajectories import GOLDEN_ANGLE, radial, spiral, spoke_angles
+from echotrain.models.simulation.trajectories import GOLDEN_ANGLE, radial, spiral, spoke_angles
 
 
 @pytest.mark.parametrize("samples", [8, 9])

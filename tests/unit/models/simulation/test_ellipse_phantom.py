@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from echotrain.models.ellipse_phantom import (
+from echotrain.models.simulation.ellipse_phantom import (
     ELLIPSOID_DTYPE,
     SHEPP_LOGAN,
     ellipse_kspace,
@@ -11,7 +11,7 @@ from echotrain.models.ellipse_phantom import (
     sampled_kspace,
     slice_through,
 )
-from echotrain.models.phantom_grid import pixel_centres, slice_points
+from echotrain.models.simulation.phantom_grid import pixel_centres, slice_points
 
 ELLIPSE = np.array([(1.5, (0.4, 0.2, 0.3), (0.1, -0.2, 0.05), 30.0)], ELLIPSOID_DTYPE)
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from echotrain.models.physiology import BREATH_PERIOD, HEART_PERIOD, electrocardiogram, pulse, respiration
+from echotrain.models.simulation.physiology import BREATH_PERIOD, HEART_PERIOD, electrocardiogram, pulse, respiration
 
 TIME = np.arange(0, 20, 0.0025)
 

@@ -1,0 +1,1 @@
+"""Simulated acquisition: phantoms, coils, masks, trajectories, noise, and the training slices made of them."""
