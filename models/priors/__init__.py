@@ -1,0 +1,1 @@
+"""What images look like: denoisers at every noise level, learnt or exact."""

@@ -1,0 +1,1 @@
+"""How far images can be trusted: statistics of ensembles, and their calibration."""
