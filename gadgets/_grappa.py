@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.records import KSpace
-from ..models.calibration_region import calibration_region
 from ..models.classical.sampling_lattice import SamplingLattice, find_lattice
+from ..models.coils.calibration_region import calibration_region
 from ._device import device_of
 from ._measurements import acquired
 

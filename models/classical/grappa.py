@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..calibration_region import calibration_region
+from ..coils.calibration_region import calibration_region
 from ..measurements import Measurements
 from ..operators.fourier import FourierOperator
 from .grappa_kernel import KernelGroup

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..calibration_region import calibration_region
 from ..operators.fourier import FourierOperator
+from .calibration_region import calibration_region
 
 
 def calibration_kspace(kspace: Tensor, mask: Tensor, *, width: int = 24, least: int = 6) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..coils.calibration_region import calibration_region
 from ..measurements import Measurements
 from ..operators.fourier import FourierOperator
 from .network import Block, as_channels, as_complex, image_scale, padded
@@ -36,9 +37,9 @@ class LearntMaps(nn.Module):
         Raises
         ------
         ValueError
-            The centre of k-space was not sampled.
+            The centre of the k-space of a slice was not sampled.
         """
-        coils = FourierOperator().adjoint(measurements.kspace * calibration_region(measurements.mask))
+        coils = FourierOperator().adjoint(measurements.kspace * _calibration_mask(measurements.mask))
         coils = coils / image_scale(_root_sum_of_squares(coils).to(coils.dtype))[:, None]
         x, inside = padded(as_channels(coils.flatten(0, 1)), 2**self.pools)
         coils = coils + as_complex(self.unet(x)[..., *inside]).reshape(coils.shape)
@@ -49,37 +50,17 @@ class LearntMaps(nn.Module):
         return Block(f"{path}.unet", (2,), 2**self.pools)
 
 
-def calibration_region(mask: Tensor) -> Tensor:
-    """Return which samples are calibration: the fully sampled run of lines (and columns) through the centre of k-space.
-
-    Parameters
-    ----------
-    mask
-        (batch, 1, ky, kx or 1) bool.
-
-    Returns
-    -------
-        Of the same shape, bool. Where single points are sampled it is the rectangle that the runs along the two axes
-        through the centre span.
-
-    Raises
-    ------
-    ValueError
-        The centre of k-space was not sampled.
-    """
-    height, width = mask.shape[-2:]
-    if not mask[:, 0, height // 2, width // 2].all():
-        raise ValueError("the centre of k-space was not sampled: maps can not be learnt from it; give a network maps")
-    lines = _run_through_centre(mask[..., width // 2])
-    columns = _run_through_centre(mask[..., height // 2, :])
-    return lines[..., :, None] & columns[..., None, :]
-
-
-def _run_through_centre(sampled: Tensor) -> Tensor:
-    centre = sampled.shape[-1] // 2
-    after = sampled[..., centre:].cumprod(dim=-1)
-    before = sampled[..., :centre].flip(-1).cumprod(dim=-1).flip(-1)
-    return torch.cat((before, after), dim=-1).bool()
+def _calibration_mask(mask: Tensor) -> Tensor:
+    """(batch, 1, ky, kx or 1) bool: those samples of a mask that are the rectangle about the centre."""
+    calibration = torch.zeros_like(mask)
+    for inside, sampled in zip(calibration, mask.cpu().numpy(), strict=True):
+        region = calibration_region(sampled[0])
+        inside[0][region] = True
+        if not inside.any():
+            raise ValueError(
+                "the centre of k-space was not sampled: maps can not be learnt from it; give a network maps"
+            )
+    return calibration
 
 
 def _root_sum_of_squares(coils: Tensor) -> Tensor:

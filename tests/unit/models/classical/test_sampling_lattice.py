@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from echotrain.models.calibration_region import calibration_region
 from echotrain.models.classical.sampling_lattice import SamplingLattice, find_lattice
 from echotrain.models.simulation.sampling_masks import centre_block, equispaced, equispaced_2d, random_lines
 
@@ -71,11 +70,3 @@ def test_an_elliptic_shutter_is_kept():
     assert not covered[0, 0]
     assert covered[8:13, 10:20].all()
     assert (covered >= lines).all()
-
-
-def test_the_calibration_region_is_the_filled_rectangle_about_the_centre():
-    lines = with_centre(equispaced_2d((20, 30), (2, 2)), 8)
-    lines[:, 0] = True
-    assert calibration_region(lines) == (slice(6, 14), slice(11, 19))
-    assert calibration_region(np.ones((1, 9), bool)) == (slice(0, 1), slice(0, 9))
-    assert calibration_region(equispaced(8, 2, 1)[None]) == (slice(0, 0), slice(0, 0))

@@ -1,10 +1,12 @@
 """The variational network: data consistency, maps, regularisers."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from echotrain.models.networks.build import build
-from echotrain.models.networks.learnt_maps import LearntMaps, calibration_region
+from echotrain.models.networks.learnt_maps import LearntMaps
 from echotrain.models.operators.fourier import FourierOperator
 
 
@@ -60,22 +62,24 @@ def test_untrained_learnt_maps_are_the_calibration_images_over_their_root_sum_of
     torch.testing.assert_close(maps, expected)
 
 
-def test_the_calibration_region_is_the_sampled_run_through_the_centre():
-    lines = torch.tensor([True, False, True, True, True, False, True])
-    region = calibration_region(lines[None, None, :, None])
-    assert region[0, 0, :, 0].tolist() == [False, False, True, True, True, False, False]
+def test_maps_are_learnt_from_the_filled_rectangle_about_the_centre_of_each_slice(make_measurements):
+    full = make_measurements(batch=2, acceleration=1, size=(9, 8))
+    inside = torch.zeros(2, 1, 9, 8, dtype=torch.bool)
+    inside[0, :, 2:6, 3:7] = True
+    inside[1, :, 3:8, 2:5] = True
+    mask = inside.clone()
+    mask[..., 0, 0] = mask[0, :, 6, 4] = mask[..., 8, 4] = True  # in line with the rectangle, yet no side of it
+    learnt = LearntMaps(2, 2)
+    maps = learnt(dataclasses.replace(full, kspace=full.kspace * mask, mask=mask))
+    expected = learnt(dataclasses.replace(full, kspace=full.kspace * inside, mask=inside))
+    assert torch.equal(maps, expected)
+    coils = FourierOperator().adjoint(full.kspace * inside)
+    torch.testing.assert_close(maps, coils / coils.abs().square().sum(dim=1, keepdim=True).sqrt())
 
 
-def test_the_calibration_region_of_points_is_a_rectangle():
-    mask = torch.zeros(1, 1, 9, 8, dtype=torch.bool)
-    mask[..., 2:6, 3:7] = True
-    mask[..., 0, 0] = mask[..., 8, 4] = True
-    region = calibration_region(mask)
-    expected = torch.zeros_like(mask)
-    expected[..., 2:6, 3:7] = True
-    assert torch.equal(region, expected)
-
-
-def test_maps_can_not_be_learnt_without_the_centre():
+def test_maps_can_not_be_learnt_without_the_centre(make_measurements):
+    full = make_measurements(batch=2, acceleration=1)
+    mask = full.mask.expand(2, -1, -1, -1).clone()
+    mask[1, :, mask.shape[2] // 2] = False
     with pytest.raises(ValueError, match="the centre of k-space was not sampled"):
-        calibration_region(torch.zeros(1, 1, 8, 1, dtype=torch.bool))
+        LearntMaps(2, 2)(dataclasses.replace(full, mask=mask))

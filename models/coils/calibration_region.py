@@ -12,11 +12,11 @@ def calibration_region(lines: NDArray[np.bool_]) -> tuple[slice, slice]:
     Parameters
     ----------
     lines
-        (kz, ky) bool: what was acquired; k = 0 at index n // 2.
+        (kz, ky) bool, or any other two axes: what was acquired; k = 0 at index n // 2.
 
     Returns
     -------
-        Along kz and ky; of no lines if the centre was not acquired.
+        Along the two axes; of no lines if the centre was not acquired.
     """
     nz, ny = lines.shape
     low, high = [nz // 2, ny // 2], [nz // 2 + 1, ny // 2 + 1]
