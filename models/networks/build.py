@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from .admm_net import ADMMNet
+from .diffusion_prior import DiffusionPrior
 from .irim import IRIM
 from .modl import MoDL
 from .network import Network
@@ -28,6 +29,7 @@ ARCHITECTURES: Mapping[str, type[Network]] = MappingProxyType(
         "modl": MoDL,
         "admm_net": ADMMNet,
         "sure_denoiser": SureDenoiser,
+        "diffusion_prior": DiffusionPrior,
     }
 )
 """Every network that there is, by the name that recipes and model cards use."""

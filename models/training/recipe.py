@@ -64,8 +64,9 @@ class TrainingTable(_Table):
     """Longest gradient, as a norm over all weights; a longer one is scaled down."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the exponential moving average of the weights, which is what is validated and shipped."""
-    loss: Literal["l1", "l2", "l1_ssim", "sure"] = "l1"
-    """Distance to the truth (``loss.py``), or an estimate of the risk that needs none (``sure.py``)."""
+    loss: Literal["l1", "l2", "l1_ssim", "sure", "denoising", "denoising_ve"] = "l1"
+    """Distance to the truth (``loss.py``), an estimate of the risk that needs none (``sure.py``), or the error of a
+    prior's denoiser at noise levels drawn as for EDM or as for the variance-exploding SDE (``denoising.py``)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's forward and backward pass; weights and updates are float32. bfloat16 is by autocast."""
     compile: bool = False
@@ -88,6 +89,16 @@ class Recipe(_Table):
     acquisition: AcquisitionRange
     """``[acquisition]``: the range that simulated scans are drawn from."""
     training: TrainingTable
+
+    @model_validator(mode="after")
+    def _priors_denoise(self) -> Self:
+        loss, architecture = self.training.loss, self.model.architecture
+        if loss.startswith("denoising") != (architecture == "diffusion_prior"):
+            raise ValueError(
+                f"got the loss {loss!r} with {architecture}, expected 'denoising' or 'denoising_ve' with "
+                "diffusion_prior, and with that alone"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sure_has_white_noise(self) -> Self:

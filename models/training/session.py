@@ -13,6 +13,7 @@ from ..shared_data import read_sources, split_images
 from ..simulation.simulated_slices import SimulatedSlices
 from . import checkpoint
 from .checkpoint import TrainingState, unprefixed
+from .denoising import denoising, log_normal, log_uniform
 from .errors import RecipeError
 from .learner import Learner
 from .loss import DISTANCES, Objective, supervised
@@ -98,4 +99,12 @@ def prepare(
 
 
 def _objective(name: str) -> Objective:
-    return sure if name == "sure" else supervised(DISTANCES[name])
+    match name:
+        case "sure":
+            return sure
+        case "denoising":
+            return denoising(log_normal)
+        case "denoising_ve":
+            return denoising(log_uniform)
+        case _:
+            return supervised(DISTANCES[name])
