@@ -1,10 +1,10 @@
-# make demo | test | check | bench. Each makes .venv on first use. PYTHON names the interpreter (3.11 or newer),
+# make demo | test | test-slow | check | bench. Each makes .venv on first use. PYTHON names the interpreter (3.11 or newer),
 # TORCH_INDEX an index with the PyTorch build that you want.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench fuzz format clean
+.PHONY: demo test test-slow check bench fuzz format clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "echotrain needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -18,6 +18,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
