@@ -73,7 +73,7 @@ class Estimator(NamedTuple):
 
     def kernel_for(self, calibration: Calibration) -> int:
         """Edge of ESPIRiT's patches: smaller ones find enough places in few lines."""
-        from ..models.simulation.calibration_maps import espirit_kernel
+        from ..models.coils.espirit import espirit_kernel
 
         edges = zip(calibration.region.shape[1:], calibration.complete, strict=True)
         return min([self.kernel, *(espirit_kernel(edge) for edge, complete in edges if not complete)])

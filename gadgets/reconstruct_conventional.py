@@ -48,7 +48,7 @@ class ReconstructConventional(Gadget[KSpace, CoilImages | Reconstruction | Text]
         self._sense = ReconstructSense(device=self.device)
         if any(max(encoding.acceleration) > 1 for encoding in context.header.encodings):
             self._sense.start(context)
-            from ..models.simulation import calibration_maps  # noqa: F401  the first image would wait for it
+            from ..models.coils import calibration, espirit, walsh  # noqa: F401  the first image would wait
 
     def receive(self, message: KSpace) -> Iterator[CoilImages | Reconstruction | Text]:
         """Reconstruct one image."""

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..coils.calibration import calibration_kspace
-from ..coils.espirit import espirit_maps
+from ..coils.espirit import espirit_kernel, espirit_maps
 from ..measurements import Measurements
-from ..simulation.calibration_maps import espirit_kernel
 from ..simulation.random_masks import equispaced_lines, uniform_lines
 from ..simulation.sampling_masks import Mask
 

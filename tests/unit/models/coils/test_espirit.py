@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from echotrain.models.coils.calibration import calibration_kspace
-from echotrain.models.coils.espirit import espirit_maps
+from echotrain.models.coils.espirit import espirit_kernel, espirit_maps
 from echotrain.models.operators.fourier import FourierOperator
 
 EXACT = {"threshold": 1e-3, "iterations": 200}
@@ -121,3 +121,7 @@ def test_too_few_lines_and_values_that_are_not_finite_are_refused(coil):
     kspace[0, 0, 3, 3] = math.nan
     with pytest.raises(ValueError, match="not finite"):
         espirit_maps(kspace, (16, 16))
+
+
+def test_patches_have_an_edge_of_six_but_five_places_across_the_calibration_lines():
+    assert [espirit_kernel(lines) for lines in (1, 5, 6, 8, 9, 10, 24)] == [1, 1, 2, 4, 5, 6, 6]
