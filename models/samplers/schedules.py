@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from ..priors.parametrisations import sigma_of
+
 ScheduleName = Literal["geometric", "edm", "ddpm", "cosine", "linear", "constant", "uniform"]
 
 _TRAINED = 1000
@@ -57,14 +59,13 @@ def noise_levels(schedule: ScheduleName, steps: int, high: float, low: float) ->
     return levels
 
 
-def abar_of(sigma: Tensor) -> Tensor:
-    """Return abar = 1 / (1 + sigma^2): sqrt(abar) (x0 + sigma z) has variance-preserving noise sqrt(1 - abar) z."""
-    return 1 / (1 + sigma.square())
+def chain_step(abar: Tensor, chain: Tensor) -> Tensor:
+    """Return which step of a chain has this abar, 0 for the first: a real number between steps, of the shape of abar.
 
-
-def sigma_of(abar: Tensor) -> Tensor:
-    """Return sigma = sqrt((1 - abar) / abar)."""
-    return ((1 - abar) / abar).sqrt()
+    Networks that embed the number of a step, as DDPM's do, take real numbers too.
+    """
+    lost = _lost(chain.to(abar.device))
+    return _interpolate(-abar.double().log(), lost, _times(lost)) - 1
 
 
 def ddpm_chain(steps: int = _TRAINED) -> Tensor:
@@ -98,7 +99,7 @@ def _linear(steps: int, high: float, low: float) -> Tensor:
 
 
 def _of_chain(abar: Tensor) -> Callable[[int, float, float], Tensor]:
-    lost = torch.cat((torch.zeros(1, dtype=torch.float64), -abar.log()))  # -log abar = log(1 + sigma^2) after each step
+    lost = _lost(abar)
 
     def schedule(steps: int, high: float, low: float) -> Tensor:
         first, last = (
@@ -112,8 +113,13 @@ def _of_chain(abar: Tensor) -> Callable[[int, float, float], Tensor]:
     return schedule
 
 
+def _lost(chain: Tensor) -> Tensor:
+    """-log abar = log(1 + sigma^2) before the first and after each step, rising from 0."""
+    return torch.cat((chain.new_zeros(1), -chain.log()))
+
+
 def _times(like: Tensor) -> Tensor:
-    return torch.arange(len(like), dtype=torch.float64)
+    return torch.arange(len(like), dtype=like.dtype, device=like.device)
 
 
 def _between(first: float, last: float, steps: int) -> Tensor:

@@ -3,14 +3,8 @@ import itertools
 import pytest
 import torch
 
-from echotrain.models.samplers.schedules import (
-    SCHEDULES,
-    abar_of,
-    cosine_chain,
-    ddpm_chain,
-    noise_levels,
-    sigma_of,
-)
+from echotrain.models.priors.parametrisations import sigma_of
+from echotrain.models.samplers.schedules import SCHEDULES, chain_step, cosine_chain, ddpm_chain, noise_levels
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -76,9 +70,11 @@ def test_variance_per_step_is_constant_or_grows_linearly_and_levels_are_uniform(
     assert float(growth[0] / growth[-1]) == pytest.approx(200, rel=0.1)
 
 
-def test_abar_and_sigma_are_inverse():
-    sigma = torch.logspace(-2, 2, 9, dtype=torch.float64)
-    torch.testing.assert_close(sigma_of(abar_of(sigma)), sigma)
+def test_a_noise_level_is_found_in_its_chain():
+    chain = ddpm_chain()
+    steps = chain_step(chain[[0, 500, 999]], chain)
+    torch.testing.assert_close(steps, torch.tensor([0, 500, 999], dtype=torch.float64))
+    assert 500 < float(chain_step(chain[500:502].mean(), chain)) < 501
 
 
 def test_what_no_schedule_holds_is_refused():
