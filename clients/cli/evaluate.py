@@ -44,6 +44,7 @@ def evaluate(
     """
     from rich.progress import track
 
+    from ...engine.allocator import keep_freed_memory
     from ...engine.errors import ConfigurationError
     from ...models.evaluation.card_metrics import record_metrics
     from ...models.evaluation.evaluate import evaluate as evaluate_case
@@ -55,9 +56,10 @@ def evaluate(
     from ..evaluation_cases import SCANS, SIMULATED, Cases
     from ..evaluation_display import show_summaries
 
+    keep_freed_memory()
     folders = [*([weights] if weights is not None else []), SHIPPED]
     store = ModelStore(*folders)
-    known = (*CLASSICAL, *store.names())
+    known = (*CLASSICAL, *store.names("supervised"))
     names = known if everything else tuple(methods or ())
     if not names:
         raise ConfigurationError(f"nothing to evaluate: give names, or --all. Known: {', '.join(known)}")
@@ -74,7 +76,7 @@ def evaluate(
                 except ValueError as error:  # some methods cannot do with some sampling
                     refused[f"{name}, {case.data}, R={case.acceleration:g}"] = str(error)
         summaries = summarise(results)
-        for name in store.names() if cards else ():
+        for name in store.names("supervised") if cards else ():
             rows = [row for row in summaries if row.method.partition("@")[0] == name]
             if rows:
                 record_metrics(next(f / name for f in folders if (f / name / "card.toml").is_file()), rows)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._threads import limit_threads
+
 if TYPE_CHECKING:
     import torch
 
@@ -52,8 +54,9 @@ def train(
     import signal
     import threading
 
-    import torch
-
+    if threads is not None:
+        limit_threads(threads)  # before anything below imports numpy
+    from ...engine.allocator import keep_freed_memory
     from ...engine.errors import ConfigurationError
     from ...models.training.errors import TrainingError
     from ...models.training.publish import next_version, publish
@@ -67,8 +70,7 @@ def train(
         stopped.set()
         signal.signal(number, signal.SIG_DFL)  # the second time it ends at once
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    keep_freed_memory()
     former = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         wanted = load_recipe(_recipe_file(recipe))
