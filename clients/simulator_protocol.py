@@ -48,7 +48,10 @@ class ScanProtocol(BaseModel):
     angles: Literal["uniform", "golden"] = "uniform"
     """Angles of the spokes: evenly over half a turn, or each by the golden angle from the one before."""
     interleaves: Count = 16
-    """Arms of a spiral slice, which is always fully sampled."""
+    """Arms of a spiral slice; however many, their turns together lie one cycle per field of view apart."""
+    undersampling: float = Field(1.0, ge=1, le=64)
+    """How many times further apart the turns of a spiral lie outside the centre of k-space, which is as wide as
+    ``calibration``."""
     matrix: tuple[Size, Size] = (256, 256)
     """Pixels along readout (x) and phase encoding (y)."""
     slices: Count = 8
@@ -85,7 +88,7 @@ class ScanProtocol(BaseModel):
     """Dwell time of the noise measurement; that of the imaging readouts if not given."""
 
     acceleration: int = Field(2, ge=1, le=64)
-    """R along y; 1 for radial and spiral scans, which ``spokes`` and ``interleaves`` sample."""
+    """R along y; 1 for radial and spiral scans, which ``spokes`` and ``undersampling`` undersample."""
     acceleration_z: int = Field(1, ge=1, le=64)
     """R along z of a 3-D scan."""
     caipi_shift: int = Field(0, ge=0)
@@ -93,7 +96,8 @@ class ScanProtocol(BaseModel):
     mask: Literal["equispaced", "random", "poisson"] = "equispaced"
     """Which lines are acquired: every R-th, at random and denser about the centre, or at random at a distance."""
     calibration: int = Field(24, ge=0)
-    """Calibration lines along y (and z in 3-D); none are acquired without acceleration."""
+    """Calibration lines along y (and z in 3-D); none are acquired without acceleration. Of an undersampled spiral, the
+    diameter of the fully sampled centre in cycles per field of view."""
     calibration_mode: Literal["embedded", "separate", "interleaved"] = "embedded"
     """Among the imaging lines, in a scan before them, or embedded with the pattern shifting by a line each
     repetition."""
@@ -165,7 +169,8 @@ class ScanProtocol(BaseModel):
 
     @model_validator(mode="after")
     def _follows_its_trajectory(self) -> Self:
-        for name, wanted in (("spokes", "radial"), ("angles", "radial"), ("interleaves", "spiral")):
+        own = (("spokes", "radial"), ("angles", "radial"), ("interleaves", "spiral"), ("undersampling", "spiral"))
+        for name, wanted in own:
             if self.trajectory != wanted and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} needs trajectory='{wanted}'")
         if self.cartesian:
@@ -207,7 +212,13 @@ class ScanProtocol(BaseModel):
     def readout_samples(self) -> int:
         """Samples of a whole readout."""
         if self.trajectory == "spiral":
-            return spiral_samples(self.interleaves, max(self.matrix), spacing=1 / self.oversampling)
+            return spiral_samples(
+                self.interleaves,
+                max(self.matrix),
+                spacing=1 / self.oversampling,
+                undersampling=self.undersampling,
+                dense=self.calibration,
+            )
         return self.oversampling * (max(self.matrix) if self.trajectory == "radial" else self.matrix[0])
 
     @property

@@ -126,7 +126,13 @@ def make_trajectory(protocol: ScanProtocol) -> NDArray[np.float64] | None:
     if protocol.trajectory == "radial":
         angles = trajectories.spoke_angles(protocol.lines, golden=protocol.angles == "golden")
         return trajectories.radial(angles, protocol.readout_samples)
-    return trajectories.spiral(protocol.lines, max(protocol.matrix), spacing=1 / protocol.oversampling)
+    return trajectories.spiral(
+        protocol.lines,
+        max(protocol.matrix),
+        spacing=1 / protocol.oversampling,
+        undersampling=protocol.undersampling,
+        dense=protocol.calibration,
+    )
 
 
 def closed_form(

@@ -24,7 +24,9 @@ def radial(angles: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
     return np.asarray(along[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, None], np.float64)
 
 
-def spiral(interleaves: int, pixels: int, *, spacing: float = 1.0) -> NDArray[np.float64]:
+def spiral(
+    interleaves: int, pixels: int, *, spacing: float = 1.0, undersampling: float = 1.0, dense: float = 0.0
+) -> NDArray[np.float64]:
     """Return Archimedean spirals from the centre of k-space outwards, run through at constant speed.
 
     Constant speed is a constant gradient; the slew rate that the first turn would need is not limited.
@@ -37,24 +39,42 @@ def spiral(interleaves: int, pixels: int, *, spacing: float = 1.0) -> NDArray[np
         Of the longer axis of the image.
     spacing
         From sample to sample along an arm, at most, in cycles per field of view.
+    undersampling
+        So many times further apart the turns lie outside of the centre: dual density (C.-M. Tsai and D. G. Nishimura,
+        Magn. Reson. Med. 43, 452 (2000)).
+    dense
+        Diameter of that centre in cycles per field of view.
 
     Returns
     -------
         (interleaves, samples, 2) float64.
     """
-    end = np.pi * pixels / interleaves  # angle at the edge: a turn goes outwards by as many cycles as there are arms
-    fine = np.linspace(0, end, max(1000, 64 * pixels))
-    length = _length(fine)
-    samples = spiral_samples(interleaves, pixels, spacing=spacing)
-    theta = np.interp(np.linspace(0, length[-1], samples), length, fine)
-    turned = theta + 2 * np.pi * np.arange(interleaves)[:, None] / interleaves
-    return np.asarray((0.5 * theta / end)[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=-1), np.float64)
+    samples = spiral_samples(interleaves, pixels, spacing=spacing, undersampling=undersampling, dense=dense)
+    fine = np.linspace(0, pixels / 2, max(1000, 64 * pixels))
+    theta, length = _arm(fine, interleaves, undersampling, dense)
+    along = np.linspace(0, length[-1], samples)
+    turned = np.interp(along, length, theta) + 2 * np.pi * np.arange(interleaves)[:, None] / interleaves
+    radius = np.interp(along, length, fine) / pixels
+    return np.asarray(radius[:, None] * np.stack([np.cos(turned), np.sin(turned)], axis=-1), np.float64)
 
 
-def spiral_samples(interleaves: int, pixels: int, *, spacing: float = 1.0) -> int:
+def spiral_samples(
+    interleaves: int, pixels: int, *, spacing: float = 1.0, undersampling: float = 1.0, dense: float = 0.0
+) -> int:
     """Return the samples of each arm of ``spiral``."""
-    longest = float(_length(np.array(np.pi * pixels / interleaves)))
-    return int(np.ceil(longest * interleaves / (2 * np.pi) / spacing)) + 1
+    _, length = _arm(np.array(pixels / 2), interleaves, undersampling, dense)
+    return int(np.ceil(float(length) / spacing)) + 1
+
+
+def _arm(
+    radius: NDArray[np.float64], interleaves: int, undersampling: float, dense: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Angle of an arm at radii in cycles per field of view, and its length until there."""
+    inner = interleaves / (2 * np.pi)  # outwards by as many cycles a turn as there are arms
+    outer = inner * undersampling
+    bend = np.minimum(radius, dense / 2)
+    length = inner * _length(bend / inner) + outer * (_length(radius / outer) - _length(bend / outer))
+    return bend / inner + (radius - bend) / outer, length
 
 
 def _length(theta: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,10 @@ from echotrain.engine.mrd_header import parse_header
 from echotrain.engine.mrd_layout import AcquisitionFlag
 
 SMALL = {"matrix": (24, 20), "slices": 2, "coils": 3, "noise_samples": 64, "phantom": "shepp_logan"}
-KINDS = [{"trajectory": "radial", "spokes": 10}, {"trajectory": "spiral", "interleaves": 4}]
+KINDS = [
+    {"trajectory": "radial", "spokes": 10},
+    {"trajectory": "spiral", "interleaves": 4, "undersampling": 2.0, "calibration": 8},
+]
 
 
 def scanned(**fields):
@@ -103,6 +106,7 @@ def test_a_scan_with_trajectories_survives_a_file(tmp_path, fields, suffix):
         ({"trajectory": "radial", "acceleration_z": 2}, "need trajectory='3d'"),
         ({"trajectory": "spiral", "spokes": 8}, "spokes needs trajectory='radial'"),
         ({"interleaves": 8}, "interleaves needs trajectory='spiral'"),
+        ({"trajectory": "radial", "undersampling": 2.0}, "undersampling needs trajectory='spiral'"),
         ({"trajectory": "spiral", "interleaves": 1, "oversampling": 8, "matrix": (512, 512)}, "at most 65535"),
     ],
 )

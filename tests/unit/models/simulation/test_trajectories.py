@@ -29,3 +29,19 @@ def test_spirals_start_at_the_centre_end_at_the_edge_and_leave_no_gap(interleave
     np.testing.assert_allclose(steps[5:], steps[-1], rtol=0.03)  # chords of the first turn are shorter than its arcs
     distance = np.hypot(*(arms.reshape(-1, 1, 2) - [[0.2, 0.1]]).T).min() * pixels
     assert distance < 0.75, "turns lie one cycle per field of view apart"
+
+
+@pytest.mark.parametrize("undersampling", [1.5, 3.0])
+def test_turns_of_a_dual_density_spiral_lie_apart_as_far_as_asked_inside_and_outside_of_its_centre(undersampling):
+    arms = spiral(4, 64, spacing=0.25, undersampling=undersampling, dense=24) * 64
+    np.testing.assert_allclose(np.hypot(*arms[:, -1].T), 32)
+    crossings = []  # of all arms with the positive x axis
+    for arm in arms:
+        up = np.flatnonzero((arm[:-1, 1] < 0) & (arm[1:, 1] >= 0))
+        crossings += list((arm[up, 0] + arm[up + 1, 0]) / 2)
+    gaps, places = np.diff(np.sort(crossings)), np.sort(crossings)[1:]
+    np.testing.assert_allclose(gaps[places < 12.1], 1, atol=0.15)
+    np.testing.assert_allclose(gaps[places > 11.9 + undersampling], undersampling, atol=0.15)
+    assert np.count_nonzero(places < 12.1) == 11
+    steps = np.hypot(*np.diff(arms[0], axis=0).T)
+    np.testing.assert_allclose(steps[20:], steps[-1], rtol=0.03)
