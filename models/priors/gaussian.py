@@ -53,14 +53,14 @@ class GaussianPrior:
         matrix
             (m, n).
         y
-            (m,).
+            (m,), or (batch, m) for a mean each.
         sigma
             Standard deviation of the noise, above 0.
         """
         adjoint = matrix.mH
         gram = matrix @ self.covariance @ adjoint + sigma**2 * torch.eye(len(matrix), dtype=matrix.dtype)
         gain = torch.linalg.solve(gram, matrix @ self.covariance).mH
-        return Normal(self.mean + gain @ (y - matrix @ self.mean), self.covariance - gain @ matrix @ self.covariance)
+        return Normal(self.mean + (y - matrix @ self.mean) @ gain.T, self.covariance - gain @ matrix @ self.covariance)
 
 
 class GaussianMixturePrior:

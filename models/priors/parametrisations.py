@@ -106,8 +106,8 @@ def predicted(prior: Prior, prediction: Prediction, x_vp: Tensor, abar: Tensor) 
     abar
         Below 1, () or (batch,); in float64, as 1 - abar of little noise has few digits left in single precision.
     """
-    sigma = sigma_of(abar)
-    signal, noise = per_item(abar, x_vp).sqrt(), per_item(sigma, x_vp)
+    sigma = sigma_of(abar).to(x_vp.real.dtype)
+    signal, noise = per_item(abar.sqrt().to(sigma.dtype), x_vp), per_item(sigma, x_vp)
     x = x_vp / signal
     x0 = prior.denoise(x, sigma)
     epsilon = (x - x0) / noise

@@ -59,6 +59,11 @@ def noise_levels(schedule: ScheduleName, steps: int, high: float, low: float) ->
     return levels
 
 
+def descent(schedule: ScheduleName, steps: int, high: float, low: float) -> list[float]:
+    """Return the levels of a run and the 0 that it ends at: steps + 1. A run that begins below ``low`` stays there."""
+    return [*noise_levels(schedule, steps, high, min(low, high)).tolist(), 0.0]
+
+
 def chain_step(abar: Tensor, chain: Tensor) -> Tensor:
     """Return which step of a chain has this abar, 0 for the first: a real number between steps, of the shape of abar.
 
