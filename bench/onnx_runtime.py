@@ -1,4 +1,4 @@
-"""Shipped models by ONNX Runtime beside PyTorch's eager mode: a whole reconstruction, one slice, on the CPU.
+"""Shipped supervised models by ONNX Runtime beside PyTorch's eager mode: a whole reconstruction, one slice, on the CPU.
 
 Alone: ``python bench/onnx_runtime.py``. Exported blocks come from the user's cache, or go there first.
 """
@@ -38,7 +38,7 @@ def reconstruction(name: str, *, quick: bool) -> Figure:
     finally:
         torch.set_num_threads(before)
     return Figure(
-        number="onnx",
+        number="11",
         what=f"`{eager.card.label}` by ONNX Runtime, {SHAPE[0]} x {SHAPE[1]}, {COILS} coils, {THREADS} threads",
         measured=milliseconds(pairs.ours),
         limit=f"torch eager {milliseconds(pairs.limits)}",
@@ -48,7 +48,9 @@ def reconstruction(name: str, *, quick: bool) -> Figure:
     )
 
 
-FIGURES: tuple[Callable[..., Figure], ...] = tuple(partial(reconstruction, name) for name in shared_store().names())
+FIGURES: tuple[Callable[..., Figure], ...] = tuple(
+    partial(reconstruction, name) for name in shared_store().names("supervised")
+)
 
 
 def _timed(model: LoadedModel, measurements: Measurements) -> Callable[[], float]:

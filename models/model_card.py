@@ -46,7 +46,8 @@ class ModelCard(_Part):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     version: Annotated[int, Field(ge=1)]
     """Counted up with every training that replaces the weights."""
-    kind: Literal["supervised"]
+    kind: Literal["supervised", "prior"]
+    """What it does: reconstruct scans, or denoise images for samplers."""
     architecture: str
     """One of ``models.networks.build.ARCHITECTURES``."""
     options: dict[str, Any] = {}

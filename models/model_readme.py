@@ -26,7 +26,7 @@ def model_readme(card: ModelCard, *, curves: bool) -> str:
     lines = [
         f"# {card.label}",
         "",
-        f"A {card.kind} reconstruction model: `{card.architecture}` ({options}), {card.parameters:,} parameters.",
+        f"A {'diffusion prior' if card.kind == 'prior' else 'supervised reconstruction model'}: `{card.architecture}` ({options}), {card.parameters:,} parameters.",
         "Generated from card.toml, which programs read.",
         "",
         "## Trained",

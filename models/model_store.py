@@ -7,7 +7,7 @@ import hashlib
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,10 +16,12 @@ from .model_card import ModelCard, ModelError, read_card, write_card
 from .model_readme import model_readme
 
 if TYPE_CHECKING:  # torch starts slowly: names and cards are had without it
+    import torch
     from torch import Tensor
 
     from .networks.network import Network
     from .runtimes.loaded_model import LoadedModel
+    from .runtimes.loaded_prior import LoadedPrior
     from .runtimes.runtime import RuntimeName
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
@@ -43,11 +45,11 @@ class ModelStore:
         self._folders = folders
         self._lock = threading.Lock()
         self._loading: defaultdict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
-        self._loaded: dict[tuple[object, ...], LoadedModel] = {}
+        self._loaded: dict[tuple[object, ...], LoadedModel | LoadedPrior] = {}
 
-    def names(self) -> tuple[str, ...]:
-        """Return all names, sorted."""
-        return tuple(sorted(self._found()))
+    def names(self, kind: Literal["supervised", "prior"] | None = None) -> tuple[str, ...]:
+        """Return all names, or those of a kind, sorted."""
+        return tuple(sorted(name for name in self._found() if kind is None or self.card(name).kind == kind))
 
     def card(self, name: str) -> ModelCard:
         """Return a model's card.
@@ -94,20 +96,52 @@ class ModelStore:
         Raises
         ------
         ModelError
-            As ``network``; or there is no such device, or the runtime cannot run the model.
+            As ``network``; or it is a prior, or there is no such device, or the runtime cannot run the model.
         """
+        from .runtimes.loaded_model import LoadedModel, deploy
+
+        def make(card: ModelCard, network: Network, where: torch.device) -> LoadedModel:
+            return deploy(card, network, device=where, runtime=runtime, threads=threads)
+
+        loaded = self._load(name, "supervised", device, (runtime, threads), make)
+        assert isinstance(loaded, LoadedModel)
+        return loaded
+
+    def load_prior(
+        self, name: str, *, device: str = "auto", runtime: RuntimeName = "onnx", threads: int | None = None
+    ) -> LoadedPrior:
+        """Return a prior ready to denoise; arguments and errors as ``load``."""
+        from .runtimes.loaded_prior import LoadedPrior, deploy_prior
+
+        def make(card: ModelCard, network: Network, where: torch.device) -> LoadedPrior:
+            return deploy_prior(card, network, device=where, runtime=runtime, threads=threads)
+
+        loaded = self._load(name, "prior", device, (runtime, threads), make)
+        assert isinstance(loaded, LoadedPrior)
+        return loaded
+
+    def _load(
+        self,
+        name: str,
+        kind: Literal["supervised", "prior"],
+        device: str,
+        variant: tuple[object, ...],
+        make: Callable[[ModelCard, Network, torch.device], LoadedModel | LoadedPrior],
+    ) -> LoadedModel | LoadedPrior:
         from .runtimes.device import find_device
-        from .runtimes.loaded_model import deploy
 
         folder, card = self._open(name)
+        if card.kind != kind:
+            others = ", ".join(self.names(kind)) or "none"
+            raise ModelError(f"{card.label} is of the kind {card.kind!r}, expected {kind!r}; of that kind: {others}")
         where = find_device(device)
-        key = (folder, card.sha256, str(where), runtime, threads)
+        key = (folder, card.sha256, str(where), *variant)
         with self._lock:
             loading = self._loading[key]
         with loading:
             if key not in self._loaded:
                 network = _network(card, read_weights(folder / WEIGHTS, card)).to(where)
-                self._loaded[key] = deploy(card, network, device=where, runtime=runtime, threads=threads)
+                self._loaded[key] = make(card, network, where)
             return self._loaded[key]
 
     def _found(self) -> dict[str, Path]:

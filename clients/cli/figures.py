@@ -36,7 +36,7 @@ def figures(
     from .evaluate import numbers
 
     store = ModelStore(*([weights] if weights is not None else []), SHIPPED)
-    names = methods or [*CLASSICAL, *store.names()]
+    names = methods or [*CLASSICAL, *store.names("supervised")]
     cases = Cases((scan,), numbers(accelerations))
     output.mkdir(parents=True, exist_ok=True)
     written = []

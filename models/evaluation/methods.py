@@ -31,8 +31,8 @@ def find_method(name: str, store: ModelStore, device: str = "auto") -> Reconstru
     """
     if name in CLASSICAL:
         return CLASSICAL[name]()
-    known = (*CLASSICAL, *store.names())
-    if name.partition("@")[0] not in store.names():
+    known = (*CLASSICAL, *store.names("supervised"))
+    if name.partition("@")[0] not in store.names("supervised"):
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise ModelError(f"no method is named {name!r}{hint} Known: {', '.join(known)}")

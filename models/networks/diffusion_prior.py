@@ -81,8 +81,11 @@ class DiffusionPrior(Network):
         image = measurements.zero_filled()
         sigma = zero_filled_noise(measurements) * 0.5**0.5  # of each part
         # the noise makes the brighter half look brighter than it is
-        scale = (image_scale(image).square() - 2 * sigma.square()).clamp(min=sigma.square()).sqrt()
-        return scale * self.denoise(image / scale, (sigma / scale).flatten())
+        scale = image_scale(image)
+        scale = (scale.square() - 2 * sigma.square()).maximum((0.1 * scale).square()).sqrt()
+        levels = (sigma / scale).clamp(*self.sigmas).flatten()
+        denoised = scale * self.denoise(image / scale, levels)
+        return torch.where((image != 0).flatten(1).any(dim=1)[:, None, None], denoised, 0)  # nothing from nothing
 
     def blocks(self) -> tuple[Block, ...]:
         """List the one U-Net."""

@@ -41,11 +41,11 @@ class NoiseConditionedUNet(nn.Module):
             nn.Conv2d(2 * _FREQUENCIES, embedding, 1), activation(), nn.Conv2d(embedding, embedding, 1), activation()
         )
         self.first = convolution(folded, channels[0])
-        self.contract = nn.ModuleList(_blocks(width, blocks, embedding) for width in channels)
+        self.contract = nn.ModuleList(_Blocks(width, blocks, embedding) for width in channels)
         steps = list(itertools.pairwise(channels))
         self.widen = nn.ModuleList(convolution(fine, coarse) for fine, coarse in steps)
         self.upsample = nn.ModuleList(doubling_convolution(coarse, fine) for fine, coarse in reversed(steps))
-        self.expand = nn.ModuleList(_blocks(width, blocks, embedding) for width in reversed(channels[:-1]))
+        self.expand = nn.ModuleList(_Blocks(width, blocks, embedding) for width in reversed(channels[:-1]))
         self.last = nn.Conv2d(channels[0], folded, 3, padding=1, bias=False)
         nn.init.zeros_(self.last.weight)
 
@@ -58,12 +58,9 @@ class NoiseConditionedUNet(nn.Module):
             if level:
                 kept.append(x)
                 x = self.widen[level - 1](avg_pool2d(x, 2))
-            for block in blocks:
-                x = block(x, condition)
+            x = blocks(x, condition)
         for upsample, blocks in zip(self.upsample, self.expand, strict=True):
-            x = upsample(x) + kept.pop()
-            for block in blocks:
-                x = block(x, condition)
+            x = blocks(upsample(x) + kept.pop(), condition)
         return pixel_shuffle(self.last(x), _FOLD)
 
     @staticmethod
@@ -89,8 +86,14 @@ class _ConditionedBlock(nn.Module):
         return x + self.after(self.activation(hidden))
 
 
-def _blocks(channels: int, number: int, embedding: int) -> nn.ModuleList:
-    return nn.ModuleList(_ConditionedBlock(channels, embedding) for _ in range(number))
+class _Blocks(nn.ModuleList):
+    def __init__(self, channels: int, number: int, embedding: int) -> None:
+        super().__init__(_ConditionedBlock(channels, embedding) for _ in range(number))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, condition)
+        return x
 
 
 def _features(level: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ def deploy(
 
     @torch.inference_mode()
     def reconstruct(measurements: Measurements, /) -> Tensor:
-        return deployment.reconstruct(measurements)
+        image: Tensor = deployment.network(measurements)
+        return image
 
     batcher = Batcher(reconstruct, most=_BATCH[device.type], wait_seconds=_WAIT_SECONDS)
     return LoadedModel(card, device, runtime, deployment.provider, batcher, pixel_bytes)

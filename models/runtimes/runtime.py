@@ -7,7 +7,6 @@ from typing import Literal, Protocol
 
 import torch
 
-from ..measurements import Reconstructor
 from ..networks.network import Network
 
 RuntimeName = Literal["torch", "compiled", "onnx"]
@@ -18,7 +17,8 @@ RuntimeName = Literal["torch", "compiled", "onnx"]
 class Deployment:
     """A network that a runtime has taken over."""
 
-    reconstruct: Reconstructor
+    network: Network
+    """The same, but for what the runtime put into it."""
     provider: str
     """What computes the network's real-valued parts, and where, in words: it goes into the log and into images."""
 

@@ -12,6 +12,7 @@ import torch
 from ..attributions import ATTRIBUTIONS
 from ..model_card import Metric, ModelCard, Source, read_card
 from ..model_store import write_model
+from ..networks.diffusion_prior import DiffusionPrior
 from ..shared_data import read_sources
 from ..simulation.acquisition_range import AcquisitionRange
 from ..trained_range import TrainedRange
@@ -21,6 +22,11 @@ _LIMITS = (
     "Trained on scans that were simulated from magnitude images of brains, some of them filtered or interpolated by a "
     "scanner or a publisher: figures on such scans are optimistic (Shimron et al., PNAS 2022). Single Cartesian slices "
     "with whole readouts sampled. Not tested on other anatomy. Not for clinical use."
+)
+_PRIOR_LIMITS = (
+    "Trained on magnitude images of brains, some of them filtered or interpolated by a scanner or a publisher, with "
+    "simulated phase and shading: noise-free beyond what those images hold. Samples may show structures that are not "
+    "there. Not tested on other anatomy. Not for clinical use."
 )
 
 
@@ -47,7 +53,7 @@ def publish(trainer: Trainer, folder: Path) -> ModelCard:
     card = ModelCard(
         name=recipe.model.name,
         version=state.version,
-        kind="supervised",
+        kind="prior" if isinstance(trainer.learner.network, DiffusionPrior) else "supervised",
         architecture=recipe.model.architecture,
         options=recipe.model.options,
         trained=_trained(recipe.acquisition),
@@ -64,7 +70,7 @@ def publish(trainer: Trainer, folder: Path) -> ModelCard:
             _psnr("reconstruction", state.best_psnr or 0.0),
             _psnr("zero-filled", trainer.validation.zero_filled),
         ),
-        limits=_LIMITS,
+        limits=_PRIOR_LIMITS if isinstance(trainer.learner.network, DiffusionPrior) else _LIMITS,
     )
     return write_model(folder, trainer.best, card, storage=recipe.model.storage)
 

@@ -14,6 +14,7 @@ SMALL = {
     "modl": {"unrolls": 2, "channels": 4, "pools": 2},
     "admm_net": {"stages": 2, "channels": 4, "pools": 2},
     "sure_denoiser": {"channels": 4, "pools": 2},
+    "diffusion_prior": {"channels": [4, 8], "blocks": 1, "embedding": 4},
 }
 """Options that make each architecture small enough for tests."""
 

@@ -36,7 +36,7 @@ def measurements(batch, height, width):
 def test_eager_is_the_network_itself():
     network = Tiny().eval()
     deployed = TorchRuntime(compiled=False)(network, device=CPU, weights="")
-    assert deployed.reconstruct is network
+    assert deployed.network is network
     assert deployed.provider == f"PyTorch {torch.__version__} on cpu"
 
 
@@ -53,7 +53,7 @@ def test_compiled_computes_the_same_at_any_size():
     for size in ((1, 8, 12), (3, 9, 7)):
         scan = measurements(*size)
         with torch.inference_mode():
-            torch.testing.assert_close(deployed.reconstruct(scan), network(scan), rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(deployed.network(scan), network(scan), rtol=1e-5, atol=1e-5)
 
 
 def test_what_cannot_be_compiled_is_refused_with_what_can_be_done(monkeypatch):

@@ -49,7 +49,7 @@ def test_a_recipe_is_read_with_its_defaults(load):
         ("batch = 4", 'batch = "4"', "training.batch: got '4'"),
         ("batch = 4", "", "training.batch is missing"),
         ("batch = 4", "batch = 4\nbach = 4", "got training.bach; did you mean 'batch'? Known: steps, batch,"),
-        ("batch = 4", 'batch = 4\nloss = "l3"', "'l1', 'l2', 'l1_ssim' or 'sure'"),
+        ("batch = 4", 'batch = 4\nloss = "l3"', "'l1', 'l2', 'l1_ssim', 'sure', 'denoising'"),
         ("batch = 4", 'batch = 4\nloss = "sure"', "got the loss 'sure' with unet, acceleration (8.0, 8.0)"),
         ("crop", "crops", "got acquisition.crops; did you mean 'crop'?"),
         ("[8.0, 8.0]", "[8.0, 2.0]", "acceleration is (8.0, 2.0), expected (lowest, highest)"),
