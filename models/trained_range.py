@@ -36,24 +36,32 @@ class TrainedRange(BaseModel):
         return self
 
     def outside(
-        self, *, acceleration: float, matrix: tuple[int, int], coils: int, snr: float | None = None
+        self,
+        *,
+        acceleration: float,
+        matrix: tuple[int, int],
+        coils: int,
+        snr: float | None = None,
+        purpose: str = "trained",
     ) -> tuple[str, ...]:
         """Say in what an acquisition lies outside, for an image's metadata; empty if in nothing.
 
         Beyond a range means by more than a tenth, for the SNR (of the zero-filled image, None where unknown) by more
-        than a factor of 2.
+        than a factor of 2. ``purpose`` is what the range is that of: "acceleration 12, PURPOSE for 2 to 8".
         """
         reasons = [
-            _beyond(f"acceleration {acceleration:.3g}", acceleration, self.acceleration, _TOLERANCE),
-            _beyond(f"{coils} coils", coils, self.coils, _TOLERANCE),
-            None if snr is None else _beyond(f"SNR {snr:.3g}", snr, self.snr, _SNR_TOLERANCE),
+            _beyond(f"acceleration {acceleration:.3g}", acceleration, self.acceleration, _TOLERANCE, purpose),
+            _beyond(f"{coils} coils", coils, self.coils, _TOLERANCE, purpose),
+            None if snr is None else _beyond(f"SNR {snr:.3g}", snr, self.snr, _SNR_TOLERANCE, purpose),
         ]
-        sides = [_beyond(f"matrix {matrix[0]} x {matrix[1]}", side, self.matrix, _TOLERANCE) for side in matrix]
+        sides = [
+            _beyond(f"matrix {matrix[0]} x {matrix[1]}", side, self.matrix, _TOLERANCE, purpose) for side in matrix
+        ]
         return tuple(dict.fromkeys(reason for reason in (*reasons, *sides) if reason))
 
 
-def _beyond(what: str, value: float, trained: tuple[float, float], tolerance: float) -> str | None:
-    low, high = trained
+def _beyond(what: str, value: float, known: tuple[float, float], tolerance: float, purpose: str) -> str | None:
+    low, high = known
     if low / (1 + tolerance) <= value <= high * (1 + tolerance):
         return None
-    return f"{what}, trained for {low:g}" + (f" to {high:g}" if high > low else "")
+    return f"{what}, {purpose} for {low:g}" + (f" to {high:g}" if high > low else "")

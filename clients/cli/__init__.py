@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
+from .calibrate import calibrate
 from .chains import chains
 from .demo import demo
 from .evaluate import evaluate
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, serve, recon, simulate, replay, status, train, evaluate, figures):
+for command in (demo, serve, recon, simulate, replay, status, train, evaluate, calibrate, figures):
     app.command()(command)
 for group in (chains, gadgets, models, recordings, keys):
     app.add_typer(group)

@@ -20,9 +20,15 @@ _CORRELATION = 0.3  # share of the noise that the coils have in common
 
 
 def simulated_cases(
-    images: NDArray[np.uint8], acceleration: float, *, mask: MaskName = "uniform", seed: int = 0
+    images: NDArray[np.uint8],
+    acceleration: float,
+    *,
+    mask: MaskName = "uniform",
+    seed: int = 0,
+    coils: int = COILS,
+    snr: float = SNR,
 ) -> Iterator[Case]:
-    """Simulate a scan of each image: 8 coils, SNR 40, a random phase, coils and lines of its own.
+    """Simulate a scan of each image: by default 8 coils, SNR 40; a random phase, coils and lines of its own.
 
     The reference is the root sum of squares of the noise-free coil images. That the images were made by magnitude
     reconstruction, some of them filtered, makes such figures better than those of real scans: E. Shimron et al., PNAS
@@ -38,6 +44,10 @@ def simulated_cases(
         Kind of undersampling.
     seed
         Case n depends on the seed, n and the image alone; its phase, coils and noise are the same at any R.
+    coils
+        How many.
+    snr
+        Mean signal of the body over the noise of a fully sampled image.
 
     Yields
     ------
@@ -47,8 +57,8 @@ def simulated_cases(
         scan_rng, mask_rng = np.random.default_rng([seed, number]).spawn(2)
         magnitude = pixels.astype(np.float32) / 255
         image = magnitude * random_phase(pixels.shape, scan_rng)
-        sensitivities = random_sensitivities(COILS, pixels.shape, scan_rng, _DISTANCE, _CORRELATION)
-        coil_images, kspace = noisy_kspace(image, sensitivities, SNR, scan_rng)
+        sensitivities = random_sensitivities(coils, pixels.shape, scan_rng, _DISTANCE, _CORRELATION)
+        coil_images, kspace = noisy_kspace(image, sensitivities, snr, scan_rng)
         reference = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
         lines = MASKS[mask](pixels.shape[0], acceleration, mask_rng)
         measurements = undersampled(kspace, lines, noise=1.0)

@@ -50,6 +50,25 @@ def images_needed(alpha: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log1p(-alpha))
 
 
+def check_promise(images: int, alpha: float, delta: float) -> None:
+    """Refuse a promise that so many images cannot show, before anything is computed for it.
+
+    Raises
+    ------
+    ValueError
+        Alpha or delta is no probability.
+    CalibrationError
+        There are too few images.
+    """
+    if not 0 < alpha < 1 or not 0 < delta < 1:
+        raise ValueError(f"alpha is {alpha}, delta is {delta}; expected both between 0 and 1")
+    if images < (least := images_needed(alpha, delta)):
+        raise CalibrationError(
+            f"{images} images can show no risk of {alpha:g} with a confidence of {1 - delta:g}: expected at least "
+            f"{least}, and more for narrow intervals"
+        )
+
+
 def risk_curve(needed: Tensor, scales: NDArray[np.float64] = SCALES) -> NDArray[np.float64]:
     """Return the share of an image's pixels that lie outside their intervals, at each scale.
 
@@ -99,17 +118,10 @@ def calibrate(
     CalibrationError
         There are too few images, or no scale is wide enough.
     """
-    if not 0 < alpha < 1 or not 0 < delta < 1:
-        raise ValueError(f"alpha is {alpha}, delta is {delta}; expected both between 0 and 1")
+    check_promise(len(risks), alpha, delta)
     if risks.ndim != 2 or risks.shape[1] != len(scales):
         raise ValueError(f"risks are {risks.shape}, expected (images, {len(scales)})")
-    n = len(risks)
-    if n < (least := images_needed(alpha, delta)):
-        raise CalibrationError(
-            f"{n} images can show no risk of {alpha:g} with a confidence of {1 - delta:g}: expected at least {least}, "
-            "and more for narrow intervals"
-        )
-    means = risks.mean(axis=0)
+    n, means = len(risks), risks.mean(axis=0)
 
     def bound(number: int) -> float:
         return upper_bound(float(min(means[number], 1.0)), n, delta)

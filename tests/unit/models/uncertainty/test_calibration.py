@@ -76,7 +76,7 @@ def test_too_few_images_are_refused_with_how_many_are_needed(alpha, delta, least
 
 
 def test_intervals_that_no_scale_makes_wide_enough_are_refused():
-    with pytest.raises(CalibrationError, match="at 1000 times their width, intervals miss 0.3 of the truth"):
+    with pytest.raises(CalibrationError, match=r"at 1000 times their width, intervals miss 0\.3 of the truth"):
         calibrate(np.full((50, len(SCALES)), 0.3))
 
 

@@ -1,0 +1,136 @@
+"""``echotrain calibrate``: how far the intervals of an ensemble must be stretched to keep their promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...models.trained_range import TrainedRange
+    from ...models.uncertainty.running_ensemble import Construction
+
+_FILE = "images/brains_train.h5"
+_SUBJECTS = ("msl-04", "cheng-046", "cheng-047")
+_NOTE = (
+    "These subjects were kept out of training, but the weights that are shipped are those that were best on them. "
+    "Slices of one subject resemble one another: they are fewer independent draws than their number says."
+)
+_SEED = 0
+
+
+def calibrate(
+    members: Annotated[str, typer.Option(metavar="NAME,NAME...", help="Models whose spread is the uncertainty.")],
+    acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to calibrate for: R")] = "4,8",
+    snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
+    coils: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... number of coils")] = "6,12",
+    matrix: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... pixels a side")] = "192,256",
+    intervals: Annotated[
+        str, typer.Option(help="deviation: image -+ standard deviation; quantiles: 5 % to 95 %.")
+    ] = "deviation",
+    alpha: Annotated[float, typer.Option(help="Share of the body's pixels that may lie outside.")] = 0.1,
+    delta: Annotated[float, typer.Option(help="Probability that the calibration may fail.")] = 0.1,
+    slices: Annotated[
+        int | None, typer.Option(min=1, help="To calibrate on, and to evaluate on, evenly spread; all by default.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder of models of your own, NAME/card.toml.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the record; the first member's by default.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
+) -> None:
+    """Calibrate the intervals of an ensemble, and evaluate them on other subjects.
+
+    Risk-controlling prediction sets: with a confidence of 1 - delta, at most a share of alpha of the body's pixels is
+    expected outside, of scans like those simulated. The record, calibration-METHOD.toml, says for what it holds.
+    """
+    import datetime as dt
+
+    from rich.progress import track
+
+    from ...engine.errors import ConfigurationError
+    from ...models.model_card import ModelError
+    from ...models.model_store import SHIPPED, ModelStore
+    from ...models.runtimes.device import find_device
+    from ...models.shared_data import read_images, split_images
+    from ...models.uncertainty.calibration import CalibrationError, check_promise
+    from ...models.uncertainty.calibration_cases import calibration_cases
+    from ...models.uncertainty.calibration_record import CalibrationData, CalibrationRecord, save_calibration
+    from ...models.uncertainty.ensemble import supervised_ensemble, supervised_method
+    from ...models.uncertainty.ensemble_calibration import calibrate_ensemble, evaluate_ensemble
+    from ..calibration_display import show_calibration
+    from ..evaluation_cases import IMAGES
+
+    folders = [*([weights] if weights is not None else []), SHIPPED]
+    store = ModelStore(*folders)
+    names = sorted(set(members.split(",")))
+    scope = _scope(acceleration, snr, coils, matrix)
+    construction = _construction(intervals)
+    try:
+        cards = [store.card(name) for name in names]
+        ensemble = supervised_ensemble([store.load(name, device=device) for name in names])
+        where = find_device(device)
+        seen, unseen = _spread(split_images(_FILE, _SUBJECTS)[1], slices), _spread(read_images(IMAGES), slices)
+        check_promise(len(seen), alpha, delta)
+
+        cases = track(calibration_cases(seen, scope, seed=_SEED), "calibrating", total=len(seen), transient=True)
+        found = calibrate_ensemble(ensemble, cases, construction, alpha=alpha, delta=delta, device=where)
+        cases = track(calibration_cases(unseen, scope, seed=_SEED), "evaluating", total=len(unseen), transient=True)
+        metrics = evaluate_ensemble(ensemble, cases, construction, found.scale, device=where)
+        record = CalibrationRecord(
+            method=supervised_method(names),
+            construction=construction,
+            scale=found.scale,
+            alpha=alpha,
+            delta=delta,
+            risk=found.risk,
+            bound=found.bound,
+            date=dt.datetime.now(dt.UTC).date(),
+            weights={card.name: card.sha256 for card in cards},
+            scope=scope,
+            data=CalibrationData(file=_FILE, subjects=_SUBJECTS, slices=found.images, seed=_SEED, note=_NOTE),
+            metrics=metrics,
+        )
+        folder = output or next(f / names[0] for f in folders if (f / names[0] / "card.toml").is_file())
+        folder.mkdir(parents=True, exist_ok=True)
+        file = save_calibration(record, folder)
+    except (ModelError, CalibrationError, OSError, ValueError) as error:
+        raise ConfigurationError(str(error)) from None
+    show_calibration(record)
+    typer.echo(str(file))
+
+
+def _scope(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange:
+    from pydantic import ValidationError
+
+    from ...engine.errors import ConfigurationError
+    from ...models.trained_range import TrainedRange
+
+    ends = {"acceleration": acceleration, "snr": snr, "coils": coils, "matrix": matrix}
+    values: dict[str, object] = {name: tuple(text.split(",")) for name, text in ends.items()}
+    try:
+        return TrainedRange.model_validate({**values, "masks": ("uniform",)})
+    except ValidationError as error:
+        faults = "; ".join(f"--{'.'.join(map(str, e['loc'])) or 'range'}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"{faults}; expected LOW,HIGH") from None
+
+
+def _construction(name: str) -> Construction:
+    from ...engine.errors import ConfigurationError
+    from ...models.uncertainty.running_ensemble import NOMINAL
+
+    for known in NOMINAL:
+        if name == known:
+            return known
+    raise ConfigurationError(f"--intervals is {name!r}, expected {' or '.join(NOMINAL)}")
+
+
+def _spread(images: NDArray[np.uint8], count: int | None) -> NDArray[np.uint8]:
+    import numpy as np
+
+    chosen = np.linspace(0, len(images) - 1, min(count or len(images), len(images))).round().astype(int)
+    return np.ascontiguousarray(images[chosen])

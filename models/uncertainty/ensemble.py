@@ -1,0 +1,44 @@
+"""Ensembles: several reconstructions of the same measurements, whose spread says how far they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from torch import Tensor
+
+from ..measurements import Measurements, Reconstructor
+
+Ensemble = Callable[[Measurements], Iterator[Tensor]]
+"""Reconstructs a batch several times: (batch, y, x) complex64 images in the unit of k-space, one after the other, so
+that none needs to be kept."""
+
+
+def supervised_ensemble(models: Sequence[Reconstructor]) -> Ensemble:
+    """Return the ensemble of several reconstructors: one image by each, in their order.
+
+    Their spread is how far methods disagree, not a posterior: errors that all have in common (of their training data,
+    say) do not show in it.
+
+    Parameters
+    ----------
+    models
+        At least two.
+
+    Raises
+    ------
+    ValueError
+        There are fewer: one has no spread.
+    """
+    if len(models) < 2:
+        raise ValueError(f"an ensemble of {len(models)} has no spread, expected at least 2 members")
+
+    def ensemble(measurements: Measurements) -> Iterator[Tensor]:
+        for model in models:
+            yield model(measurements)
+
+    return ensemble
+
+
+def supervised_method(names: Iterable[str]) -> str:
+    """Return what the ensemble of these models is called: their names, sorted, ``+`` between them."""
+    return "+".join(sorted(names))

@@ -1,0 +1,72 @@
+"""Calibrate an ensemble on cases, and see on others what its intervals are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from ..evaluation.case import Case
+from ..model_card import Metric
+from .calibration import Calibration, calibrate, risk_curve
+from .case_intervals import case_intervals
+from .ensemble import Ensemble
+from .interval_scores import interval_metrics, score_intervals
+from .running_ensemble import NOMINAL, Construction
+
+
+def calibrate_ensemble(
+    ensemble: Ensemble,
+    cases: Iterable[Case],
+    construction: Construction,
+    *,
+    alpha: float,
+    delta: float,
+    device: torch.device,
+) -> Calibration:
+    """Find the scale that keeps an ensemble's risk at alpha.
+
+    Parameters
+    ----------
+    ensemble, construction, device
+        As ``case_intervals`` takes them.
+    cases
+        One slice each: independent draws from what the intervals will be used on.
+    alpha, delta
+        As ``calibrate`` takes them.
+
+    Raises
+    ------
+    ValueError, CalibrationError
+        As ``case_intervals`` and ``calibrate``.
+    """
+    curves = [risk_curve(case_intervals(ensemble, case, construction, device=device).needed()) for case in cases]
+    return calibrate(np.stack(curves), alpha=alpha, delta=delta)
+
+
+def evaluate_ensemble(
+    ensemble: Ensemble, cases: Iterable[Case], construction: Construction, scale: float, *, device: torch.device
+) -> tuple[Metric, ...]:
+    """Judge intervals as they are, at the nominal scale for 90 %, and calibrated, on the same slices.
+
+    Parameters
+    ----------
+    ensemble, construction, device
+        As ``case_intervals`` takes them.
+    cases
+        One slice each, at least one.
+    scale
+        Lambda that the calibration found.
+
+    Raises
+    ------
+    ValueError
+        As ``case_intervals``.
+    """
+    found = [case_intervals(ensemble, case, construction, device=device) for case in cases]
+    metrics: tuple[Metric, ...] = ()
+    for name, factor in (("uncalibrated", NOMINAL[construction]), ("calibrated", scale)):
+        scores = [score_intervals(one, factor) for one in found]
+        metrics += interval_metrics(f"{name}, {len(scores)} slices", scores)
+    return metrics
