@@ -11,6 +11,7 @@ import classical
 import coil_maps
 import idle
 import memory
+import onnx_runtime
 import reconstruction
 import startup
 import throughput
@@ -29,6 +30,7 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     8: (startup.help_text, startup.ready, startup.demo),
     9: classical.FIGURES,
     10: (coil_maps.espirit,),
+    11: onnx_runtime.FIGURES,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
