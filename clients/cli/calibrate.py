@@ -115,7 +115,7 @@ def _scope(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange
     try:
         return TrainedRange.model_validate({**values, "masks": ("uniform",)})
     except ValidationError as error:
-        faults = "; ".join(f"--{'.'.join(map(str, e['loc'])) or 'range'}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(f"--{e['loc'][0]}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors())
         raise ConfigurationError(f"{faults}; expected LOW,HIGH") from None
 
 

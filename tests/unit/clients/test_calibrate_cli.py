@@ -1,0 +1,117 @@
+import datetime as dt
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from echotrain.clients.cli.calibrate import calibrate
+from echotrain.engine.errors import ConfigurationError
+from echotrain.models.model_card import ModelCard, read_card
+from echotrain.models.model_store import write_model
+from echotrain.models.networks.build import build
+from echotrain.models.trained_range import TrainedRange
+from echotrain.models.uncertainty.calibration_record import load_calibration
+
+RANGE = ("--acceleration", "2,3", "--coils", "4,5", "--matrix", "48,48", "--snr", "50,80")
+
+
+@pytest.fixture
+def heads(tmp_path, monkeypatch):
+    """Make a data folder with small images of the subjects that are calibrated on, and of another."""
+    y, x = np.mgrid[-1:1:48j, -1:1:48j]
+    (tmp_path / "images").mkdir()
+    held_out = ("msl-04", "cheng-046", "cheng-047")
+    for name, subjects in (("train", ("someone", *(held_out[n % 3] for n in range(26)))), ("val", ("other",) * 26)):
+        radii = np.linspace(0.5, 0.7, len(subjects))
+        with h5py.File(tmp_path / "images" / f"brains_{name}.h5", "w") as file:
+            file["image"] = np.array([np.where(x**2 + y**2 < r, 100 + 50 * np.cos(9 * x), 0) for r in radii], np.uint8)
+            file["subject"] = [subject.encode() for subject in subjects]
+    monkeypatch.setenv("ECHOTRAIN_DATA", str(tmp_path))
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Return a folder of two untrained networks."""
+    options = {"channels": 2, "pools": 1, "iterations": 2, "unrolls": 1}
+    for seed, name in enumerate(("first", "second")):
+        torch.manual_seed(seed)
+        card = ModelCard(
+            name=name,
+            version=1,
+            kind="supervised",
+            architecture="modl",
+            options=options,
+            trained=TrainedRange(
+                acceleration=(2, 8), matrix=(16, 128), coils=(1, 8), snr=(10, 100), masks=("uniform",)
+            ),
+            data=(),
+            recipe=name,
+            seed=seed,
+            hardware="none",
+            steps=0,
+            wall_seconds=0,
+            cpu_seconds=0,
+            torch="2",
+            date=dt.date(2020, 1, 1),
+            limits="untrained",
+        )
+        write_model(tmp_path / "models" / name, build("modl", options).state_dict(), card)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def run(monkeypatch, models):
+    monkeypatch.setenv("COLUMNS", "200")
+    app = typer.Typer()
+    app.command()(calibrate)
+    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments), "--weights", models, "--device", "cpu"])
+
+
+@pytest.mark.usefixtures("heads")
+@pytest.mark.parametrize("intervals", ["deviation", "quantiles"])
+def test_a_calibration_is_stored_beside_the_first_member_with_what_it_holds_for(run, models, intervals):
+    result = run("--members", "second,first", *RANGE, "--intervals", intervals, "--alpha", "0.4", "--slices", 12)
+    assert result.exit_code == 0, result.output
+    record = load_calibration(models / "first", "first+second")
+    assert str(models / "first" / "calibration-first+second.toml") in result.stdout
+    assert record.construction == intervals
+    assert record.weights == {name: read_card(models / name).sha256 for name in ("first", "second")}
+    assert record.data.slices == 12
+    assert record.data.subjects == ("msl-04", "cheng-046", "cheng-047")
+    assert record.scope.acceleration == (2, 3)
+    assert record.risk < record.bound <= record.alpha == 0.4
+    risk = {m.case: m.value for m in record.metrics if m.metric == "risk"}
+    assert risk.keys() == {"uncalibrated, 12 slices", "calibrated, 12 slices"}
+    assert risk["calibrated, 12 slices"] <= 0.4
+    assert f"{risk['calibrated, 12 slices']:.3f}" in result.stdout
+
+
+@pytest.mark.usefixtures("heads")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--members", "first"), "an ensemble of 1 has no spread"),
+        (("--members", "first,frist"), "no model is named 'frist'; did you mean 'first'?"),
+        (("--members", "first,second", "--slices", "21"), "21 images can show no risk of 0.1"),
+        (("--members", "first,second", "--alpha", "1.5"), "alpha is 1.5"),
+        (("--members", "first,second", "--intervals", "wide"), "'wide', expected deviation or quantiles"),
+        (("--members", "first,second", "--acceleration", "4"), "--acceleration: Field required"),
+        (("--members", "first,second", "--snr", "80,20"), "snr is (80.0, 20.0), expected (lowest, highest)"),
+        (("--members", "first,second", "--matrix", "48,64"), "images as large as its upper end"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused_before_anything_is_reconstructed(run, models, arguments, says):
+    result = run(*RANGE, *arguments)
+    assert isinstance(result.exception, ConfigurationError), result.output
+    assert says in str(result.exception)
+    assert not list(models.glob("*/calibration-*"))
+
+
+def test_missing_data_are_named(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECHOTRAIN_DATA", str(tmp_path))
+    result = run("--members", "first,second")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "the shared scans are missing" in str(result.exception)
