@@ -57,10 +57,10 @@ class GaussianPrior:
         sigma
             Standard deviation of the noise, above 0.
         """
-        adjoint = matrix.mH
-        gram = matrix @ self.covariance @ adjoint + sigma**2 * torch.eye(len(matrix), dtype=matrix.dtype)
-        gain = torch.linalg.solve(gram, matrix @ self.covariance).mH
-        return Normal(self.mean + (y - matrix @ self.mean) @ gain.T, self.covariance - gain @ matrix @ self.covariance)
+        mean, covariance = self.mean.to(matrix.dtype), self.covariance.to(matrix.dtype)
+        noise = sigma**2 * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        gain = torch.linalg.solve(matrix @ covariance @ matrix.mH + noise, matrix @ covariance).mH
+        return Normal(mean + (y - matrix @ mean) @ gain.T, covariance - gain @ matrix @ covariance)
 
 
 class GaussianMixturePrior:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from ..priors.prior import Prior
@@ -63,11 +64,16 @@ class Dds:
         """Sample; see ``Sampler``."""
         zero_filled = problem.operator.adjoint(problem.y)
         x = beginning(self, problem, zero_filled, noise)
+        correction = torch.zeros_like(x)
         for sigma, lower in pairwise(descent(self.schedule, self.steps, self.sigma_max, self.sigma_min)):
             x0 = denoised(prior, x, sigma)
-            weight = matched_weight(sigma, problem.sigma) if self.gamma is None else 1 / self.gamma
-            consistent = regularised(problem.operator, x0, zero_filled, weight, self.iterations)
-            epsilon = (x - (consistent if self.gamma is None else x0)) / sigma
+            if self.gamma is None:
+                weight, start = matched_weight(sigma, problem.sigma), x0 + correction
+            else:
+                weight, start = 1 / self.gamma, x0
+            consistent = regularised(problem.operator, x0, zero_filled, weight, self.iterations, start)
+            correction = consistent - x0
+            epsilon = (x - (x0 if self.gamma else consistent)) / sigma
             x = consistent + lower * math.sqrt(1 - self.eta**2) * epsilon
             if self.eta > 0 and lower > 0:
                 x = x + lower * self.eta * noise(x)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..classical.conjugate_gradient import conjugate_gradient
 from ..operators.linear_operator import LinearOperator
 
 
-def regularised(operator: LinearOperator, x0: Tensor, zero_filled: Tensor, weight: float, iterations: int) -> Tensor:
-    """Return argmin over x of ||A x - y||^2 + weight ||x - x0||^2, by conjugate gradients that start at x0.
+def regularised(
+    operator: LinearOperator,
+    x0: Tensor,
+    zero_filled: Tensor,
+    weight: float,
+    iterations: int,
+    start: Tensor | None = None,
+) -> Tensor:
+    """Return argmin over x of ||A x - y||^2 + weight ||x - x0||^2, by conjugate gradients.
 
     Parameters
     ----------
@@ -22,10 +30,18 @@ def regularised(operator: LinearOperator, x0: Tensor, zero_filled: Tensor, weigh
     weight
         At least 0; at 0, of the images that fit the measurements, that which is closest to x0.
     iterations
-        Of conjugate gradients. For A A^H a projection, 1 is exact; for several coils few leave the solution near x0.
+        Of conjugate gradients. For A A^H a projection, 1 is exact; for several coils few leave the solution near the
+        start.
+    start
+        (batch, ...) where they start; x0 by default.
     """
     return conjugate_gradient(
-        lambda x: operator.normal(x) + weight * x, zero_filled + weight * x0, start=x0, iterations=iterations
+        lambda x: operator.normal(x) + weight * x,
+        zero_filled + weight * x0,
+        start=x0 if start is None else start,
+        iterations=iterations,
+        # below it a residual is rounding, which the smallest eigenvalue, the weight, would magnify
+        tolerance=30 * torch.finfo(x0.dtype).eps,
     )
 
 
