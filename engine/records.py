@@ -140,5 +140,7 @@ class Reconstruction(Message):
     """``magnitude``, ``complex`` or the name of a quantitative map."""
     unit: str = "a.u."
     variant: str = "acquired"
+    sample: tuple[int, int] | None = None
+    """Number, from 1, and how many there are, where it is one of several samples that a method drew of this image."""
     history: tuple[str, ...] = ()
     meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))
