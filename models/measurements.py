@@ -60,6 +60,13 @@ class Measurements:
         """Return these on another device."""
         return replace(self, kspace=self.kspace.to(device), mask=self.mask.to(device), maps=self.maps.to(device))
 
+    def split(self) -> list[Measurements]:
+        """Return the items of the batch, each as a batch of one."""
+        return [
+            replace(self, kspace=self.kspace[n : n + 1], mask=self.mask[n : n + 1], maps=self.maps[n : n + 1])
+            for n in range(len(self))
+        ]
+
     def __len__(self) -> int:
         return self.kspace.shape[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -29,6 +29,12 @@ class InverseProblem:
     calibration: Tensor | None = None
     """Bool, broadcastable to the k-space of an image (k = 0 at n // 2): what was sampled without gaps about its centre;
     for samplers that treat it apart."""
+
+    def repeated(self, times: int) -> InverseProblem:
+        """Return a problem of one item as one of several that are alike: for several samples of it."""
+        shape = (times, *self.shape[1:])
+        start = None if self.start is None else self.start.expand(shape)
+        return replace(self, y=self.y.expand(times, *self.y.shape[1:]), shape=shape, start=start)
 
     def __len__(self) -> int:
         return self.shape[0]

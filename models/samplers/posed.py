@@ -1,0 +1,87 @@
+"""From measurements to what samplers are given, in the prior's unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..classical.cg_sense import CGSense
+from ..classical.zero_filled import brightness
+from ..measurements import Measurements
+from ..noise_level import estimated_noise
+from .inverse_problem import InverseProblem
+
+_LEAST_NOISE = 1e-3
+"""In the prior's unit: no scan, and no coil map, is better than a thousandth of the image."""
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A scan as a problem for samplers."""
+
+    problem: InverseProblem
+    """Of one item; ``repeated`` for several samples."""
+    scale: float
+    """Of the prior's unit, in that of k-space: what samples are to be multiplied by."""
+    noise: float
+    """Standard deviation of the complex noise of a k-space sample that was assumed, in the unit of k-space."""
+    estimated: bool
+    """Whether that was estimated from the scan, for want of a noise measurement."""
+
+
+def pose(measurements: Measurements) -> Posed:
+    """Make a problem of one slice, or of one volume.
+
+    The intensity is that of a CG-SENSE image, which is also what hot starts begin at; noise in it is taken off.
+
+    Parameters
+    ----------
+    measurements
+        One slice, (1, coils, ky, kx), or one volume, (1, coils, kz, ky, kx).
+
+    Raises
+    ------
+    ValueError
+        There are several slices, no signal, or values that are not finite.
+    """
+    if len(measurements) != 1:
+        raise ValueError(f"got {len(measurements)} slices, expected one: each has its own intensity and noise level")
+    image = CGSense()(measurements)
+    scale = float(brightness(image))
+    if not image.isfinite().all():
+        raise ValueError("k-space or maps hold values that are not finite")
+    if not image.abs().amax() > 0:
+        raise ValueError("there is no signal: k-space, or every coil map, is zero")
+    noise = estimated_noise(measurements) if measurements.noise is None else measurements.noise
+    problem = InverseProblem(
+        operator=measurements.operator(),
+        y=measurements.kspace / scale,
+        sigma=max(noise / math.sqrt(2) / scale, _LEAST_NOISE),
+        shape=tuple(image.shape),
+        start=image / scale,
+        calibration=calibration_mask(measurements),
+    )
+    return Posed(problem, scale, noise, measurements.noise is None)
+
+
+def calibration_mask(measurements: Measurements) -> Tensor | None:
+    """Return the lines about the centre of k-space that were sampled without gaps, bool (1, [kz,] ky, 1); None of none.
+
+    Parameters
+    ----------
+    measurements
+        One slice or volume.
+    """
+    mask = measurements.mask[0, 0]
+    lines = mask.movedim(-2, 0).flatten(1).all(dim=1)  # (ky,)
+    centre = len(lines) // 2
+    if not lines[centre]:
+        return None
+    gaps = (~lines).nonzero().flatten()
+    low = int(gaps[gaps < centre].max()) + 1 if (gaps < centre).any() else 0
+    high = int(gaps[gaps > centre].min()) if (gaps > centre).any() else len(lines)
+    region = lines.new_zeros(len(lines))
+    region[low:high] = True
+    return region.view(1, *(1,) * (mask.ndim - 2), -1, 1)

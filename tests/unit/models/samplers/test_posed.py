@@ -1,0 +1,78 @@
+"""Scans as problems for samplers."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from echotrain.models.measurements import Measurements
+from echotrain.models.samplers.posed import calibration_mask, pose
+
+
+def scan(scale=1.0, noise=0.05, size=(24, 20), coils=3):
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(1, coils, *size, dtype=torch.complex64, generator=generator)
+    maps /= maps.abs().square().sum(dim=1, keepdim=True).sqrt()
+    mask = torch.zeros(1, 1, size[0], 1, dtype=torch.bool)
+    mask[:, :, ::2] = True
+    mask[:, :, 8:16] = True
+    image = torch.full((1, *size), 2.0, dtype=torch.complex64)
+    empty = Measurements(torch.zeros_like(maps), mask, maps)
+    k = empty.operator()(image)
+    k = k + noise * torch.randn(k.shape, dtype=torch.complex64, generator=generator) * mask
+    return Measurements(scale * k, mask, maps, noise * scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e5])
+def test_a_scan_of_any_unit_becomes_the_same_problem(scale):
+    posed, expected = pose(scan(scale)), pose(scan())
+    assert posed.scale == pytest.approx(scale * expected.scale, rel=1e-4)
+    assert posed.problem.sigma == pytest.approx(expected.problem.sigma, rel=1e-4)
+    torch.testing.assert_close(posed.problem.y, expected.problem.y, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(posed.problem.start, expected.problem.start, rtol=1e-3, atol=1e-3)
+
+
+def test_images_have_an_intensity_of_one_and_noise_is_that_of_each_part():
+    posed = pose(scan())
+    assert posed.scale == pytest.approx(2, rel=0.05)
+    assert posed.problem.sigma == pytest.approx(0.05 / math.sqrt(2) / posed.scale)
+    assert not posed.estimated
+
+
+def test_unknown_noise_is_estimated_and_that_is_told():
+    posed = pose(replace(scan(), noise=None))
+    assert posed.estimated
+    assert posed.noise > 0
+
+
+def test_a_problem_of_several_samples_repeats_the_scan():
+    problem = pose(scan()).problem
+    several = problem.repeated(3)
+    assert len(several) == 3
+    zero_filled = several.operator.adjoint(several.y)
+    assert zero_filled.shape == several.shape == several.start.shape
+    for n in range(3):
+        torch.testing.assert_close(zero_filled[n], problem.operator.adjoint(problem.y)[0])
+
+
+def test_the_calibration_region_is_what_was_sampled_without_gaps():
+    mask = calibration_mask(scan())
+    assert mask.shape == (1, 24, 1)
+    assert mask.flatten().nonzero().flatten().tolist() == list(range(8, 17))  # 16 is one of every other line
+
+
+def test_without_the_central_line_there_is_no_calibration_region():
+    without = scan()
+    without.mask[:, :, 12] = False
+    assert calibration_mask(without) is None
+
+
+def test_no_signal_several_slices_and_values_that_are_not_finite_are_refused():
+    good = scan()
+    with pytest.raises(ValueError, match="no signal"):
+        pose(replace(good, kspace=torch.zeros_like(good.kspace)))
+    with pytest.raises(ValueError, match="got 2 slices, expected one"):
+        pose(Measurements(*(torch.cat([part, part]) for part in (good.kspace, good.mask, good.maps))))
+    with pytest.raises(ValueError, match="not finite"):
+        pose(replace(good, kspace=good.kspace * math.nan))
