@@ -25,3 +25,8 @@ def norms(x: Tensor) -> Tensor:
     depend on what it is computed together with.
     """
     return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
+
+
+def parts(x: Tensor) -> int:
+    """Return how many real numbers an item of a batch is: the expectation of the squared norm of standard noise."""
+    return x[0].numel() * (2 if x.is_complex() else 1)
