@@ -1,0 +1,48 @@
+"""What later gadgets need to know of the measurements that an image was made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..engine.messages import MetaValue
+
+if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
+    from ..models.measurements import Measurements
+
+MEASURED, ESTIMATED = "measured", "estimated from the scan"
+
+
+def scan_figures(measurements: Measurements, noise: float | None = None) -> Mapping[str, MetaValue]:
+    """Return metadata that tell the scan's noise, acceleration and SNR, numbers as ``repr`` writes them.
+
+    - ``EchotrainNoiseLevel``: ``measured``, or ``estimated from the scan`` where there was no noise measurement.
+    - ``EchotrainNoiseFloor``: standard deviation that the noise gives a magnitude where all of k-space is sampled, in
+      the unit of the image: what no uncertainty is below (``uncertainty.intervals.noise_floor``).
+    - ``EchotrainAcceleration``: grid points over sampled ones, calibration lines counted.
+    - ``EchotrainCoils``: number of coils, after compression.
+    - ``EchotrainSnr``: as ``body_snr``; left out where there is no signal, or no noise.
+
+    Parameters
+    ----------
+    measurements
+        Slices of one image.
+    noise
+        As ``Measurements.noise``: the level that was assumed, where somebody has estimated it already.
+    """
+    from ..models.noise_level import estimated_noise
+    from ..models.signal_to_noise import body_snr
+
+    source = MEASURED if measurements.noise is not None else ESTIMATED
+    known = measurements.noise if measurements.noise is not None else noise
+    level = estimated_noise(measurements) if known is None else known
+    snr = body_snr(replace(measurements, noise=level))
+    return {
+        "EchotrainNoiseLevel": source,
+        "EchotrainNoiseFloor": repr(level / math.sqrt(2)),
+        "EchotrainAcceleration": repr(float(measurements.acceleration().mean())),
+        "EchotrainCoils": str(measurements.kspace.shape[1]),
+        **({} if snr is None else {"EchotrainSnr": repr(snr)}),
+    }
