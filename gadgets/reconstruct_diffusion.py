@@ -1,0 +1,190 @@
+"""Images by a diffusion prior: samples of what a scan may show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..engine.errors import Cancelled, ConfigurationError, DataError
+from ..engine.gadget import Context, Gadget, Signature
+from ..engine.logs import get_logger
+from ..engine.messages import MetaValue, Progress
+from ..engine.records import CalibratedKSpace, Reconstruction
+from ..models.model_card import ModelError
+from ..models.model_store import shared_store
+from ._iterative import finite_measurements, signature_of
+from ._measurements import reconstruction_of
+from ._scan_figures import scan_figures
+
+if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
+    from ..models.measurements import Measurements
+    from ..models.runtimes.loaded_prior import LoadedPrior
+    from ..models.samplers.diffusion_reconstruction import Samples
+
+
+@dataclass(kw_only=True)
+class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedKSpace]):
+    """Draw images from the posterior of a diffusion prior, given what was measured.
+
+    Each sample is one image that fits the scan and that the prior takes for plausible; details that the scan does not
+    hold are invented, in each sample others. Several samples show which: ``estimate_uncertainty``, further down the
+    chain, makes mean and maps of them. Slices are reconstructed one by one, volumes slice by slice, which needs their
+    second phase encoding sampled in full. Samples depend on the engine's seed and the image's place in the scan alone.
+    """
+
+    heavy: ClassVar[bool] = True
+
+    prior: str = "brain-edm"
+    """Name of a prior, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
+    sampler: str = "dds"
+    """One of ``models.samplers.build.SAMPLERS``."""
+    settings: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the sampler, e.g. ``{ eta = 0.85 }``; what is left out is default."""
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Steps of the sampler; None for as many as it has by default."""
+    samples: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Images of each slice. One is sent as ``magnitude`` says; several are complex, and numbered."""
+    deadline: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that one image may take, all its samples together: so many fewer steps are taken, and the image says
+    so. None: all steps, however long it takes."""
+    runtime: Literal["torch", "compiled", "onnx"] = "onnx"
+    """What computes the prior: ONNX Runtime, whose first use of a prior takes seconds, PyTorch, or PyTorch compiled.
+    Samplers that differentiate the prior or adapt it need ``torch``."""
+    magnitude: bool = True
+    """Of a single sample: True for a float32 magnitude, False for the complex image."""
+    keep_kspace: bool = False
+    """Pass the k-space on, for another reconstruction of it further down the chain."""
+    device: str = "auto"
+    """``auto`` for a GPU if there is one and else the CPU, or ``cpu``, ``cuda``, ``cuda:1`` ..."""
+
+    _loaded: Any = field(init=False)  # a LoadedPrior: chains read annotations when the program runs, without torch
+    _sampler: Any = field(init=False)
+    _context: Context = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a prior or a sampler that is not there when the chain is built."""
+        try:
+            card = shared_store().card(self.prior)
+        except ModelError as error:
+            raise ConfigurationError(str(error)) from error
+        if card.kind != "prior":
+            known = ", ".join(shared_store().names("prior")) or "none"
+            raise ConfigurationError(f"{card.label} is no prior but {card.kind}. Known priors: {known}")
+
+    def types(self) -> Signature:
+        """K-space passes only where ``keep_kspace`` lets it."""
+        return signature_of(keep_kspace=self.keep_kspace)
+
+    def start(self, context: Context) -> None:
+        """Make the sampler, and load the prior, which all sessions share."""
+        from ..models.samplers.build import DIFFERENTIATING, build_sampler
+
+        self._context = context
+        steps = {} if self.steps is None else {"steps": self.steps}
+        try:
+            self._sampler = build_sampler(self.sampler, {**self.settings, **steps})
+            self._loaded = shared_store().load_prior(self.prior, device=self.device, runtime=self.runtime)
+        except (ValueError, ModelError) as error:
+            raise ConfigurationError(f"reconstruct_diffusion: {error}") from error
+        if self.sampler in DIFFERENTIATING and self.runtime == "onnx":
+            raise ConfigurationError(
+                f'reconstruct_diffusion: the sampler {self.sampler} differentiates the prior, which runtime = "onnx" '
+                'cannot; expected runtime = "torch"'
+            )
+        get_logger().info("prior ready", prior=self._loaded.card.label, provider=self._loaded.provider)
+
+    def receive(self, message: CalibratedKSpace) -> Iterable[Reconstruction | CalibratedKSpace]:
+        """Draw the samples of one image or volume."""
+        import torch
+
+        from ..models.partitions import as_slices
+
+        loaded = self._loaded
+        try:
+            volume = finite_measurements(message, loaded.device)
+            try:
+                drawn = self._drawn(as_slices(volume), message, loaded)
+            except torch.OutOfMemoryError:  # not even one sample at a time: slowly is better than not at all
+                loaded = shared_store().load_prior(self.prior, device="cpu", runtime=self.runtime)
+                get_logger().warning("out of GPU memory, sampling on the CPU", prior=loaded.card.label)
+                volume = volume.to(loaded.device)
+                drawn = self._drawn(as_slices(volume), message, loaded)
+        except CancelledError:
+            raise Cancelled("the session ended while its images were being sampled") from None
+        except DataError:
+            raise
+        except (ValueError, MemoryError) as error:
+            raise DataError(f"slice {message.kspace.key.slice}: {error}") from error
+        yield from self._images(message, drawn, volume, loaded)
+        if self.keep_kspace:
+            yield message
+
+    def _drawn(self, slices: Measurements, message: CalibratedKSpace, loaded: LoadedPrior) -> list[Samples]:
+        from ..models.runtimes.memory import check_memory
+        from ..models.samplers.diffusion_reconstruction import sample, sample_seeds
+
+        key, parts = message.kspace.key, slices.split()
+        if loaded.device.type == "cpu":  # a GPU says by itself when its memory is short
+            check_memory(parts[0], self.samples * loaded.pixel_bytes, loaded.card.label)
+        drawn = []
+        for number, one in enumerate(parts):
+            drawn.append(
+                sample(
+                    one,
+                    loaded,
+                    self._sampler,
+                    seeds=sample_seeds(self._context.seed, (*key, number), self.samples),
+                    seconds=None if self.deadline is None else self.deadline / len(parts),
+                    progress=lambda done, of, number=number: self._tell(number * of + done, len(parts) * of, key.slice),  # type: ignore[misc]
+                    cancelled=self._context.cancelled,
+                )
+            )
+        return drawn
+
+    def _tell(self, done: int, total: int, place: int) -> None:
+        self._context.notify(Progress("reconstruct_diffusion", done, total, f"slice {place}"))
+
+    def _images(
+        self, message: CalibratedKSpace, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior
+    ) -> Iterable[Reconstruction]:
+        import torch
+
+        card, steps = loaded.card, min(part.steps for part in drawn)
+        meta = self._labels(drawn, volume, loaded)
+        history = f"reconstruct_diffusion: {self.sampler}, {meta['EchotrainSteps']} steps, by {card.label} on "
+        history += loaded.provider
+        if meta["EchotrainOutOfRange"]:
+            history += f", out of range: {meta['EchotrainOutOfRange']}"
+        stacked = torch.stack([part.images for part in drawn], dim=1)  # (samples, slices, y, x)
+        for n in range(self.samples):
+            image = reconstruction_of(
+                message,
+                stacked[n].reshape(volume.maps.shape[2:]),
+                method=f"diffusion({card.label}, {self.sampler}, {steps} steps)",
+                step=history,
+                magnitude=self.magnitude and self.samples == 1,
+                meta=meta,
+            )
+            yield image if self.samples == 1 else replace(image, sample=(n + 1, self.samples))
+
+    def _labels(self, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior) -> Mapping[str, MetaValue]:
+        card, first = loaded.card, drawn[0]
+        low, high = card.trained.matrix
+        sides = [side for side in volume.maps.shape[-2:] if not low / 1.1 <= side <= high * 1.1]
+        reasons = [f"matrix {side}, trained for {low} to {high}" for side in dict.fromkeys(sides)]
+        requested, steps = first.requested, min(part.steps for part in drawn)
+        expired = ", the deadline ended it: best estimate so far" if any(part.expired for part in drawn) else ""
+        return {
+            "EchotrainModel": card.label,
+            "EchotrainModelHash": card.sha256[:16],
+            "EchotrainModelRuntime": loaded.provider,
+            "EchotrainSampler": self.sampler,
+            "EchotrainSamplerMethod": f"{self.sampler}-{requested}x{self.samples}",
+            "EchotrainSteps": f"{steps} of {requested}{expired}",
+            "EchotrainOutOfRange": "; ".join(reasons),
+            **scan_figures(volume, noise=first.posed.noise),
+        }

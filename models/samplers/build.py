@@ -1,0 +1,83 @@
+"""Samplers by name, from settings that a chain or a command line holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from .annealed_langevin import AnnealedLangevin
+from .dds import Dds
+from .dps import Dps
+from .heun import Heun
+from .hfs import HighFrequencySpace
+from .jalal_langevin import JalalLangevin
+from .preconditioned_ula import PreconditionedUla
+from .predictor_corrector import PredictorCorrector
+from .sampler import Sampler
+from .scd import Scd
+from .smrd import Smrd
+
+SAMPLERS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "pc": PredictorCorrector,
+        "hfs": HighFrequencySpace,
+        "ald": JalalLangevin,
+        "langevin": AnnealedLangevin,
+        "ula": PreconditionedUla,
+        "dps": Dps,
+        "dds": Dds,
+        "heun": Heun,
+        "smrd": Smrd,
+        "scd": Scd,
+    }
+)
+"""Every sampler that reconstructs a slice, by the name that chains and command lines use."""
+
+DIFFERENTIATING = frozenset({"dps", "scd"})
+"""Those that need a prior which can be differentiated, which runtimes but PyTorch's cannot."""
+
+
+def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
+    """Make a sampler.
+
+    Parameters
+    ----------
+    name
+        One of ``SAMPLERS``.
+    settings
+        Its fields, plain values as TOML and JSON have them; what is left out is default.
+
+    Raises
+    ------
+    ValueError
+        No such sampler or setting, or a value that the setting does not take; the message names the known ones.
+    """
+    if name not in SAMPLERS:
+        raise ValueError(f"got the sampler {name!r}{_hint(name, SAMPLERS)} Known: {', '.join(SAMPLERS)}")
+    kind = SAMPLERS[name]
+    hints = get_type_hints(kind, include_extras=True)
+    known = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    for unknown in settings.keys() - known.keys():
+        raise ValueError(f"{name}: got the setting {unknown!r}{_hint(unknown, known)} Known: {', '.join(known)}")
+    values = {key: _checked(name, key, value, known[key]) for key, value in settings.items()}
+    return cast("Sampler", kind(**values))
+
+
+def _checked(sampler: str, key: str, value: Any, hint: Any) -> Any:
+    try:
+        # by JSON, because only there a list may stand for a tuple while "8" may not stand for 8
+        return TypeAdapter(hint).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        complaint = error.errors()[0]["msg"]
+        raise ValueError(f"{sampler}: got {key} = {value!r}, expected: {complaint}") from None
+
+
+def _hint(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
