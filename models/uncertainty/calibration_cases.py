@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..evaluation.case import Case, MaskName
+from ..evaluation.case import MASKS, Case, MaskName
 from ..evaluation.simulated_cases import simulated_cases
 from ..simulation.phantom_grid import resize_centred
 from ..trained_range import TrainedRange
@@ -39,7 +39,7 @@ def calibration_cases(images: NDArray[np.uint8], scope: TrainedRange, *, seed: i
     Raises
     ------
     ValueError
-        Images are smaller than the largest matrix, or no multiple of 8 lies in its range.
+        Images are smaller than the largest matrix, no multiple of 8 lies in its range, or a mask is not known.
     """
     low, high = -(-scope.matrix[0] // _STEP), scope.matrix[1] // _STEP
     if low > high or min(images.shape[1:]) < scope.matrix[1]:
@@ -47,7 +47,9 @@ def calibration_cases(images: NDArray[np.uint8], scope: TrainedRange, *, seed: i
             f"matrix is {scope.matrix}, images are {images.shape[1:]}; expected multiples of {_STEP} among the range, "
             "and images as large as its upper end"
         )
-    masks: tuple[MaskName, ...] = tuple("equispaced" if mask == "equispaced" else "uniform" for mask in scope.masks)
+    masks: list[MaskName] = [mask for mask in MASKS if mask in scope.masks]
+    if len(masks) < len(scope.masks):
+        raise ValueError(f"masks are {', '.join(scope.masks)}; known: {', '.join(MASKS)}")
     for number, image in enumerate(images):
         rng = np.random.default_rng([seed, number])
         rows, columns = (int(n) * _STEP for n in rng.integers(low, high, size=2, endpoint=True))

@@ -58,7 +58,7 @@ class CalibrationRecord(_Part):
     weights: Annotated[dict[str, _Hash], Field(min_length=1)]
     """SHA-256 of each weights.safetensors, by name of model or prior."""
     scope: TrainedRange
-    """The acquisitions that were simulated."""
+    """The acquisitions that were drawn; the promise is one on the average over them, not for each."""
     data: CalibrationData
     metrics: tuple[Metric, ...] = ()
     """What the intervals are like on subjects that neither training nor calibration saw."""

@@ -12,7 +12,7 @@ from ..model_card import Metric
 from .calibration import Calibration, calibrate, risk_curve
 from .case_intervals import case_intervals
 from .ensemble import Ensemble
-from .interval_scores import interval_metrics, score_intervals
+from .interval_scores import IntervalScores, interval_metrics, score_intervals
 from .running_ensemble import NOMINAL, Construction
 
 
@@ -48,7 +48,7 @@ def calibrate_ensemble(
 def evaluate_ensemble(
     ensemble: Ensemble, cases: Iterable[Case], construction: Construction, scale: float, *, device: torch.device
 ) -> tuple[Metric, ...]:
-    """Judge intervals as they are, at the nominal scale for 90 %, and calibrated, on the same slices.
+    """Judge intervals as they come, at the nominal scale, and calibrated, on the same slices.
 
     Parameters
     ----------
@@ -64,9 +64,10 @@ def evaluate_ensemble(
     ValueError
         As ``case_intervals``.
     """
-    found = [case_intervals(ensemble, case, construction, device=device) for case in cases]
-    metrics: tuple[Metric, ...] = ()
-    for name, factor in (("uncalibrated", NOMINAL[construction]), ("calibrated", scale)):
-        scores = [score_intervals(one, factor) for one in found]
-        metrics += interval_metrics(f"{name}, {len(scores)} slices", scores)
-    return metrics
+    factors = {"uncalibrated": NOMINAL[construction], "calibrated": scale}
+    scores: dict[str, list[IntervalScores]] = {name: [] for name in factors}
+    for case in cases:
+        found = case_intervals(ensemble, case, construction, device=device)
+        for name, factor in factors.items():
+            scores[name].append(score_intervals(found, factor))
+    return tuple(m for name, of in scores.items() for m in interval_metrics(f"{name}, {len(of)} slices", of))

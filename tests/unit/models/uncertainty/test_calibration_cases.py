@@ -46,3 +46,10 @@ def test_a_matrix_that_images_cannot_fill_or_the_step_misses_is_refused(heads, s
     for matrix in ((64, 80), (65, 71)):
         with pytest.raises(ValueError, match="expected multiples of 8 among the range"):
             next(calibration_cases(heads, scope.model_copy(update={"matrix": matrix}), seed=0))
+
+
+def test_a_mask_that_is_not_known_is_refused_and_all_that_are_named_are_drawn(heads, scope):
+    both = scope.model_copy(update={"masks": ("uniform", "equispaced")})
+    assert {case.mask for case in calibration_cases(np.repeat(heads, 4, axis=0), both, seed=0)} == set(both.masks)
+    with pytest.raises(ValueError, match="masks are radial; known: uniform, equispaced"):
+        next(calibration_cases(heads, scope.model_copy(update={"masks": ("radial",)}), seed=0))
