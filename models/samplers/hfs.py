@@ -29,8 +29,8 @@ class HighFrequencySpace:
     noise and data consistency are projected so. The lines inside W are known and never change; what is left to
     find is small, so that sigma_max is, and fewer levels are enough.
 
-    Differences to the publication. Its network is trained on noise of high frequencies alone; ours knows white noise and
-    gets it, added anew to the calibration lines of its input but not to the image. Its lines are those that the
+    Differences to the publication. Its network is trained on noise of high frequencies alone; ours knows white noise
+    and gets it, added anew to the calibration lines of its input but not to the image. Its lines are those that the
     coils measured, combined, which for several coils are not quite those of the image: ours are of the least-squares
     image. Its data consistency is a normalised gradient: ours is that of ``PredictorCorrector``.
 

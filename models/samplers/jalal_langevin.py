@@ -59,6 +59,6 @@ class JalalLangevin:
             for _ in range(self.updates):
                 clean = denoised(prior, x, sigma)
                 s, g = score(clean, x, sigma), operator.normal(x) - zero_filled
-                pull = self.weight * norms(s) / norms(g).clamp(min=smallest)
-                x = x + a * (s - pull * g) + math.sqrt(2 * a) * noise(x)
+                pull = self.weight * norms(s) * (g / norms(g).clamp(min=smallest))
+                x = x + a * (s - pull) + math.sqrt(2 * a) * noise(x)
             yield clean

@@ -7,6 +7,7 @@ import torch
 
 from echotrain.models.operators.linear_operator import LinearOperator
 from echotrain.models.operators.sense import SenseOperator
+from echotrain.models.operators.slicewise import Slicewise
 from echotrain.models.priors.gaussian import GaussianPrior, Normal
 from echotrain.models.samplers.draw import draw
 from echotrain.models.samplers.inverse_problem import InverseProblem
@@ -77,13 +78,14 @@ def gaussian_case():
 
     Real-valued, float64: noise has one part. C has random eigenvectors and eigenvalues from 1.3 down to .7: about 1, as
     samplers assume that take Cov[x0 | x] for sigma^2 / (1 + sigma^2), yet no multiple of I, so that what is measured
-    says something about what is not.
+    says something about what is not. Or give other eigenvalues: (32,) float64.
     """
 
-    def make(sigma=0.05, samples=1500):
+    def make(sigma=0.05, samples=1500, eigenvalues=None):
         generator = torch.Generator().manual_seed(7)
         basis, _ = torch.linalg.qr(torch.randn(N, N, generator=generator, dtype=torch.float64))
-        eigenvalues = torch.linspace(1.3, 0.7, N, dtype=torch.float64)
+        if eigenvalues is None:
+            eigenvalues = torch.linspace(1.3, 0.7, N, dtype=torch.float64)
         prior = GaussianPrior(torch.zeros(N, dtype=torch.float64), (basis * eigenvalues) @ basis.T)
         rows, _ = torch.linalg.qr(torch.randn(N, M, generator=generator, dtype=torch.float64))
         matrix = rows.T.contiguous()
@@ -141,7 +143,10 @@ def sense_case():
         images = torch.zeros(items, n * n, dtype=torch.complex128)
         truth = (noise(images) @ torch.linalg.cholesky(covariance).T.to(images.dtype)).reshape(items, n, n)
         clean = operator(truth)
-        problem = InverseProblem(operator, clean + sigma * mask * noise(clean), sigma, (items, n, n))
+        calibration = torch.zeros(n, 1, dtype=torch.bool)
+        calibration[n // 2 - 1 : n // 2 + 2] = True
+        y = clean + sigma * mask * noise(clean)
+        problem = InverseProblem(operator, y, sigma, (items, n, n), calibration=calibration)
         return SenseCase(GaussianPrior(torch.zeros(n * n, dtype=torch.float64), covariance), problem)
 
     return make
@@ -181,3 +186,48 @@ def check_sampler(sense_case):
         assert min(shorter.asked) == pytest.approx(min(prior.asked))
 
     return check
+
+
+@dataclass(frozen=True)
+class StackCase:
+    """A stack of 6 slices of 12 x 12 that change little from one to the next, each undersampled in its own way."""
+
+    prior: GaussianPrior
+    truth: torch.Tensor
+    volume: InverseProblem
+    """(1, z, y, x)."""
+    slices: InverseProblem
+    """The same as a batch of slices, (z, y, x)."""
+
+    def error(self, images):
+        """Return ||x - truth|| / ||truth||."""
+        return float((images.reshape(self.truth.shape) - self.truth).norm() / self.truth.norm())
+
+    def jitter(self, images):
+        """Return the norm of differences from slice to slice over that of the truth's."""
+        stack = images.reshape(self.truth.shape)
+        return float(stack.diff(dim=1).norm() / self.truth.diff(dim=1).norm())
+
+
+@pytest.fixture(scope="session")
+def stack_case(sense_case):
+    """Make the case: its prior is that of ``sense_case``, of single slices. complex128."""
+
+    def make(sigma=0.02, z=6, n=12):
+        generator = torch.Generator().manual_seed(12)
+        prior, noise = sense_case(1).prior, batch_noise(generator)
+        factor = torch.linalg.cholesky(prior.covariance).to(torch.complex128)
+        first, last = (noise(torch.zeros(2, n * n, dtype=torch.complex128)) @ factor.T).reshape(2, n, n)
+        truth = torch.stack([first + 0.5 * k / z * (last - first) for k in range(z)])
+        y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, n, dtype=torch.float64)], indexing="ij")
+        maps = torch.stack([torch.polar(torch.exp(-((y - c) ** 2)), c * x) for c in (-1, 1)])
+        maps = (maps / maps.abs().square().sum(dim=0).sqrt()).expand(z, 2, n, n)
+        mask = torch.rand(z, 1, n, 1, generator=generator) < 0.3
+        mask[:, :, n // 2] = True
+        operator = SenseOperator(maps, mask)
+        measured = operator(truth)
+        measured = measured + sigma * mask * noise(measured)
+        volume = InverseProblem(Slicewise(operator), measured[None], sigma, (1, z, n, n))
+        return StackCase(prior, truth[None], volume, InverseProblem(operator, measured, sigma, (z, n, n)))
+
+    return make
