@@ -17,7 +17,7 @@ from .runtime import RuntimeName
 
 @dataclass(frozen=True, eq=False)
 class LoadedPrior:
-    """A ``Prior`` that many threads may call at once, without gradients."""
+    """A ``Prior`` that many threads may call at once; with gradients in x where the runtime is ``torch``."""
 
     card: ModelCard
     device: torch.device
@@ -35,7 +35,6 @@ class LoadedPrior:
         """The noise levels, of each part, between which it was trained."""
         return self.network.sigmas
 
-    @torch.no_grad()
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return E[x0 | x], (batch, y, x) complex64; see ``Prior``.
 
