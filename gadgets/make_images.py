@@ -15,6 +15,7 @@ from ..engine.messages import Image, MetaValue
 from ..engine.mrd_layout import DATA_TYPE_CODES, IMAGE_DTYPE, ImageType
 from ..engine.provenance import engine_labels
 from ..engine.records import Reconstruction
+from ._remarks import remarks_of
 
 Series = tuple[str, str, str, tuple[int, ...], str]
 """Variant, method, quantity, and shape and type of the pixels: a file keeps a series as one array."""
@@ -104,6 +105,7 @@ class MakeImages(Gadget[Reconstruction, Image]):
         comments = [f"{message.method}, {message.unit}"]
         if message.meta.get("EchotrainComplete") == "false":
             comments.append(f"INCOMPLETE: {message.meta['EchotrainMissingLines']} lines missing")
+        comments += remarks_of(message.meta)
         return {
             "DataRole": "Image" if message.quantity in _IMAGE_TYPES else ("Quantitative", message.quantity),
             "SeriesDescription": f"{name}_{message.method}{quantity}{variant}",

@@ -66,6 +66,10 @@ class ModelStore:
         """
         return self._open(name)[1]
 
+    def folder(self, name: str) -> Path:
+        """Return the folder of a model, where its calibrations are too; arguments and errors as ``card``."""
+        return self._open(name)[0]
+
     def network(self, name: str) -> Network:
         """Build a model's network from card and weights, in float32 on the CPU, for evaluation.
 

@@ -87,6 +87,12 @@ def test_models_are_named_with_or_without_their_version(store):
         store.card("tiny@1")
 
 
+def test_a_models_folder_is_found_by_name_alone(store, tmp_path):
+    assert store.folder("tiny") == store.folder("tiny@2") == tmp_path / "tiny"
+    with pytest.raises(ModelError, match="no model is named"):
+        store.folder("../tiny")
+
+
 @pytest.mark.parametrize("name", ["tinny", "../tiny", "tiny/", "tiny\0", "tiny@", "tiny@02", "", ".", "/etc/passwd"])
 def test_an_unknown_name_opens_nothing_and_lists_the_known_ones(store, name):
     with pytest.raises(ModelError, match=r"no model is named .* Known: tiny"):
