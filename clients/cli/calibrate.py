@@ -80,7 +80,9 @@ def calibrate(
         cases = track(calibration_cases(seen, scope, seed=_SEED), "calibrating", total=len(seen), transient=True)
         found = calibrate_ensemble(ensemble, cases, construction, alpha=alpha, delta=delta, device=where)
         cases = track(calibration_cases(unseen, scope, seed=_SEED), "evaluating", total=len(unseen), transient=True)
-        metrics = evaluate_ensemble(ensemble, cases, construction, found.scale, device=where)
+        metrics = evaluate_ensemble(
+            ensemble, cases, construction, found.scale, data=f"simulated {IMAGES}", device=where
+        )
         record = CalibrationRecord(
             method=supervised_method(names),
             construction=construction,

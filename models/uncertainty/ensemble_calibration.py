@@ -46,7 +46,13 @@ def calibrate_ensemble(
 
 
 def evaluate_ensemble(
-    ensemble: Ensemble, cases: Iterable[Case], construction: Construction, scale: float, *, device: torch.device
+    ensemble: Ensemble,
+    cases: Iterable[Case],
+    construction: Construction,
+    scale: float,
+    *,
+    data: str,
+    device: torch.device,
 ) -> tuple[Metric, ...]:
     """Judge intervals as they come, at the nominal scale, and calibrated, on the same slices.
 
@@ -58,6 +64,8 @@ def evaluate_ensemble(
         One slice each, at least one.
     scale
         Lambda that the calibration found.
+    data
+        What the cases are, in words.
 
     Raises
     ------
@@ -70,4 +78,4 @@ def evaluate_ensemble(
         found = case_intervals(ensemble, case, construction, device=device)
         for name, factor in factors.items():
             scores[name].append(score_intervals(found, factor))
-    return tuple(m for name, of in scores.items() for m in interval_metrics(f"{name}, {len(of)} slices", of))
+    return tuple(m for name, of in scores.items() for m in interval_metrics(f"{data}, {name}, {len(of)} slices", of))

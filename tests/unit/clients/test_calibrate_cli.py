@@ -83,10 +83,11 @@ def test_a_calibration_is_stored_beside_the_first_member_with_what_it_holds_for(
     assert record.data.subjects == ("msl-04", "cheng-046", "cheng-047")
     assert record.scope.acceleration == (2, 3)
     assert record.risk < record.bound <= record.alpha == 0.4
+    before, after = (f"simulated images/brains_val.h5, {name}, 12 slices" for name in ("uncalibrated", "calibrated"))
     risk = {m.case: m.value for m in record.metrics if m.metric == "risk"}
-    assert risk.keys() == {"uncalibrated, 12 slices", "calibrated, 12 slices"}
-    assert risk["calibrated, 12 slices"] <= 0.4
-    assert f"{risk['calibrated, 12 slices']:.3f}" in result.stdout
+    assert risk.keys() == {before, after}
+    assert risk[after] <= 0.4
+    assert f"{risk[after]:.3f}" in result.stdout
 
 
 @pytest.mark.usefixtures("heads")

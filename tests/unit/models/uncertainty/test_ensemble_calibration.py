@@ -41,10 +41,10 @@ def ensemble(measurements):
 def test_an_overconfident_ensemble_is_stretched_by_what_it_is_overconfident_by(construction, exact):
     found = calibrate_ensemble(ensemble, cases(150), construction, alpha=0.1, delta=0.1, device=CPU)
     assert exact < found.scale < 1.25 * exact
-    metrics = evaluate_ensemble(ensemble, cases(20, seed=1), construction, found.scale, device=CPU)
+    metrics = evaluate_ensemble(ensemble, cases(20, seed=1), construction, found.scale, data="numbers", device=CPU)
     risk = {metric.case: metric.value for metric in metrics if metric.metric == "risk"}
-    assert risk["uncalibrated, 20 slices"] > 0.5
-    assert 0.04 < risk["calibrated, 20 slices"] <= 0.1
+    assert risk["numbers, uncalibrated, 20 slices"] > 0.5
+    assert 0.04 < risk["numbers, calibrated, 20 slices"] <= 0.1
 
 
 def test_the_noise_is_the_least_that_an_interval_spans():
