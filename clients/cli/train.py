@@ -32,7 +32,7 @@ def train(
         typer.Option(
             parser=_duration,
             metavar="TIME",
-            help="Wall time in all, as 90s, 20m or 1h30m; the schedule is fitted to it.",
+            help="Wall time in all, as 90s, 20m or 1h30m; the schedule is fitted to it. A larger one goes on.",
         ),
     ] = None,
     run: Annotated[
@@ -49,7 +49,8 @@ def train(
     """Train a model by a recipe.
 
     Goes on where the same command was interrupted. The weights that validated best are written at the end, however it
-    comes: all steps done, time spent, no more progress, Ctrl-C.
+    comes: all steps done, time spent, no more progress, Ctrl-C. A training that a budget ended goes on with a larger
+    one, at half the learning rate that it began with.
     """
     import signal
     import threading

@@ -20,12 +20,14 @@ from .loss import DISTANCES, Objective, supervised
 from .plan import Plan
 from .recipe import Recipe
 from .sure import sure
-from .trainer import Trainer, Watcher
+from .trainer import ALL_STEPS_DONE, TIME_SPENT, Trainer, Watcher
 from .validation import Validation, on_device
 
 VALIDATION_SEED = 20_260_101
 """Of the simulated validation scans: the same for every recipe and seed."""
 _VALIDATION_BATCH = 4  # slices
+_MORE = 1.2  # of the time that it took: a budget that is larger by less is the same one
+_REPLANNED = 100  # steps, by when the plan has been fitted to the budget again
 
 
 def prepare(
@@ -41,6 +43,8 @@ def prepare(
     clock: Callable[[], float] = time.monotonic,
 ) -> Trainer:
     """Make a trainer, in the state of the checkpoint of its run where there is one.
+
+    A training whose time budget ended it goes on if it is given a larger one, see ``_reopen``.
 
     Parameters
     ----------
@@ -81,6 +85,8 @@ def prepare(
     state, tensors = found or (TrainingState(recipe=recipe, version=version, plan=Plan(last=training.steps)), {})
     if tensors:
         learner.restore(tensors)
+        if budget is not None and _ended_for_want_of_time(state) and budget > _MORE * state.wall_seconds:
+            _reopen(state, budget, version)
     else:
         for picture in run.glob("validation-*.png"):  # of a training before
             picture.unlink()
@@ -96,6 +102,21 @@ def prepare(
         stop=stop,
         clock=clock,
     )
+
+
+def _ended_for_want_of_time(state: TrainingState) -> bool:
+    return state.ended in {ALL_STEPS_DONE, TIME_SPENT} and state.step < state.recipe.training.steps
+
+
+def _reopen(state: TrainingState, budget: float, version: int) -> None:
+    """Let a training go on with a larger budget: its learning rate rises to half its peak once more, and falls.
+
+    A warm restart (I. Loshchilov and F. Hutter, SGDR, 2017), of half the height: the weights are good ones.
+    """
+    expected = state.step * (budget - state.wall_seconds) / state.wall_seconds
+    last = min(state.recipe.training.steps, state.step + max(_REPLANNED, int(expected)))
+    state.plan = Plan(last=last, step=state.step, done=0.5)
+    state.ended, state.version = "", version
 
 
 def _objective(name: str) -> Objective:

@@ -21,6 +21,8 @@ from .stopwatch import Stopwatch
 from .validation import Batches, Validation, on_device
 
 _REPLAN_EVERY = 16  # steps
+ALL_STEPS_DONE, TIME_SPENT = "all steps done", "the time budget is spent"
+"""Why trainings end that did not end by themselves; fewer steps than the recipe's are for want of time too."""
 
 
 class Step(NamedTuple):
@@ -93,9 +95,9 @@ class Trainer:
         with Prefetch(lambda number: self.batches.batch(number, training.batch), state.step) as prefetch:
             while not state.ended and not self.stop():
                 if state.step >= state.plan.last:
-                    state.ended = "all steps done"
+                    state.ended = ALL_STEPS_DONE
                 elif self.stopwatch.over:
-                    state.ended = "the time budget is spent"
+                    state.ended = TIME_SPENT
                 else:
                     self._step(prefetch)
                 due = state.ended or state.step % training.validate_every == 0

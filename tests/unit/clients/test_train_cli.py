@@ -186,3 +186,20 @@ def test_a_loss_that_is_not_finite_is_told_and_the_best_weights_so_far_are_left(
     assert isinstance(result.exception, ConfigurationError)
     assert "step 5 diverged: on batch 4 the loss is nan" in str(result.exception)
     assert read_card(tmp_path / "models/tiny").steps in {0, 2, 4}
+
+
+def test_a_training_that_a_budget_ended_goes_on_with_a_larger_one_at_half_the_rate(run, recipe, tmp_path):
+    recipe.write_text(recipe.read_text().replace("steps = 6", "steps = 100000"))
+    assert run(recipe, "--budget", "2s").exit_code == 0
+    first = read_card(tmp_path / "models/tiny")
+    assert "ended before" in run(recipe, "--budget", "1s").stdout
+    told = run(recipe, "--budget", f"{2 * first.wall_seconds + 2:.0f}s").stdout
+    assert "resuming at step" in told
+    second = read_card(tmp_path / "models/tiny")
+    assert (first.version, second.version) == (1, 2)
+    assert second.wall_seconds > first.wall_seconds + 1
+    with (tmp_path / "runs/tiny/curves.csv").open() as lines:
+        rates = [float(line["learning_rate"]) for line in csv.DictReader(lines)]
+    lowest = rates.index(min(rates[1:-1]))
+    assert 0.3e-3 < max(rates[lowest + 1 :]) <= 0.5e-3
+    assert rates[-1] == pytest.approx(0, abs=1e-5)
