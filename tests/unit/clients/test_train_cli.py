@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_is_told_and_the_best_weights_so_far_are_left(
 
 
 def test_a_training_that_a_budget_ended_goes_on_with_a_larger_one_at_half_the_rate(run, recipe, tmp_path):
-    recipe.write_text(recipe.read_text().replace("steps = 6", "steps = 100000"))
+    recipe.write_text(recipe.read_text().replace("steps = 6", "steps = 100000\nwarm_up = 0"))
     assert run(recipe, "--budget", "2s").exit_code == 0
     first = read_card(tmp_path / "models/tiny")
     assert "ended before" in run(recipe, "--budget", "1s").stdout
