@@ -1,0 +1,72 @@
+"""What stacks of slices need besides a prior of slices: something that holds them together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..classical.conjugate_gradient import conjugate_gradient
+from ..operators.finite_differences import FiniteDifferences
+from ..operators.linear_operator import LinearOperator
+from ..operators.proximal import soft_threshold
+from ..priors.prior import Prior
+
+
+class SlicePrior:
+    """A prior of slices as one of stacks, (batch, z, y, x), whose slices do not depend on each other."""
+
+    def __init__(self, slices: Prior) -> None:
+        self._slices, self.sigmas = slices, slices.sigmas
+
+    def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise every slice, in one batch; see ``Prior``."""
+        each = sigma if sigma.ndim == 0 else sigma.repeat_interleave(x.shape[1])
+        return self._slices.denoise(x.flatten(0, 1), each).reshape(x.shape)
+
+
+class CoherentSlices:
+    """Rounds of ADMM towards the minimum of ||A x - y||^2 / 2 + weight sum |D x|, D the differences along z.
+
+    H. Chung et al., CVPR 2023 (arXiv:2211.10655), eq. 13 to 15: a round is a few conjugate gradients on
+
+        (A^H A + penalty D^H D) x = A^H y + penalty D^H (d - u),
+
+    from the image that is given; then d = shrink(D x + u, weight / penalty); then u = u + D x - d. The next call begins
+    with these d and u, whatever image it is given. What neither A nor D sees stays as it was given. The first and the
+    last slice are no neighbours: published code lets differences wrap around.
+
+    Parameters
+    ----------
+    operator
+        A: (batch, z, y, x) to measurements.
+    zero_filled
+        (batch, z, y, x) A^H y.
+    weight
+        Of the total variation, in the unit of the image.
+    penalty
+        rho: the larger, the more a round holds slices together, and the less it asks for the measurements.
+    iterations
+        Conjugate gradients in a round.
+    """
+
+    def __init__(
+        self, operator: LinearOperator, zero_filled: Tensor, weight: float, penalty: float, iterations: int
+    ) -> None:
+        self._operator, self._zero_filled = operator, zero_filled
+        self._weight, self._penalty, self._iterations = weight, penalty, iterations
+        self._differences = FiniteDifferences((-3,))
+        self._shrunk = self._dual = torch.zeros_like(self._differences(zero_filled))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Do a round from (batch, z, y, x)."""
+        differences = self._differences
+        x = conjugate_gradient(
+            lambda v: self._operator.normal(v) + self._penalty * differences.normal(v),
+            self._zero_filled + self._penalty * differences.adjoint(self._shrunk - self._dual),
+            start=x,
+            iterations=self._iterations,
+        )
+        differing = differences(x)
+        self._shrunk = soft_threshold(differing + self._dual, self._weight / self._penalty)
+        self._dual = self._dual + differing - self._shrunk
+        return x
