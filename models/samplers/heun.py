@@ -37,7 +37,7 @@ class Heun:
     """S_max: highest noise level with churn."""
     churn_noise: float = 1.003
     """S_noise: standard deviation of new noise; above 1 as denoisers take away a little too much."""
-    iterations: int = 10
+    iterations: int = 5
     """Conjugate gradients at each evaluation; 0 leaves the measurements out: samples of the prior."""
     schedule: ScheduleName = "edm"
     """Noise schedule, see ``noise_levels``."""

@@ -13,7 +13,7 @@ def regularised(
     operator: LinearOperator,
     x0: Tensor,
     zero_filled: Tensor,
-    weight: float,
+    weight: float | Tensor,
     iterations: int,
     start: Tensor | None = None,
 ) -> Tensor:
@@ -28,7 +28,7 @@ def regularised(
     zero_filled
         A^H y, of the shape of x0.
     weight
-        At least 0; at 0, of the images that fit the measurements, that which is closest to x0.
+        At least 0, for all items or (batch, 1, ...). At 0: of the images that fit the measurements, the closest to x0.
     iterations
         Of conjugate gradients. For A A^H a projection, 1 is exact; for several coils few leave the solution near the
         start.
