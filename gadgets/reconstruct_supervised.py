@@ -16,6 +16,7 @@ from ..models.model_card import ModelError
 from ..models.model_store import shared_store
 from ._iterative import finite_measurements, signature_of
 from ._measurements import reconstruction_of
+from ._scan_figures import scan_figures
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.measurements import Measurements
@@ -134,21 +135,22 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
         )
 
     def _labels(self, slices: Measurements) -> Mapping[str, MetaValue]:
-        from ..models.signal_to_noise import body_snr
-
         card = self._loaded.card
         _, coils, height, width = slices.kspace.shape
+        figures = scan_figures(slices)
+        snr = figures.get("EchotrainSnr")
         reasons = card.trained.outside(
             acceleration=float(slices.acceleration().mean()),
             matrix=(height, width),
             coils=coils,
-            snr=body_snr(slices),
+            snr=None if snr is None else float(str(snr)),
         )
         return {
             "EchotrainModel": card.label,
             "EchotrainModelHash": card.sha256[:16],
             "EchotrainModelRuntime": self._loaded.provider,
             "EchotrainOutOfRange": "; ".join(reasons),
+            **figures,
         }
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from echotrain.clients import Client
 from echotrain.clients.scan_file import Scan, read_scan
@@ -58,6 +59,40 @@ def test_a_brain_at_fourfold_acceleration_is_reconstructed(served, brain, truth,
     assert image.pixels.dtype == np.float32
     assert image.pixels.shape == (1, 1, 256, 216)
     assert error_of(image, truth) < LIMITS[chain]
+
+
+@pytest.mark.parametrize("protocol", ["zmq", "mrd"])
+def test_three_networks_give_their_mean_and_how_far_it_can_be_trusted(served, brain, truth, protocol):
+    with Client(getattr(served, protocol), protocol=protocol) as client:
+        images = client.reconstruct(brain, chain="supervised-ensemble")
+    sense, mean, deviation, width, one = (image for image in images if isinstance(image, Image))
+    assert all(image.pixels.dtype == np.float32 and image.pixels.shape == (1, 1, 256, 216) for image in images)
+    assert len({image.meta["SeriesDescription"] for image in images}) == 5
+    assert len({int(image.header["image_series_index"]) for image in images}) == 5
+    assert len({image.meta["EchotrainUnit"] for image in images}) == 1
+    assert sense.meta["EchotrainMethod"] == "sense"
+    assert max(error_of(mean, truth), error_of(one, truth)) < 0.9 * error_of(sense, truth)
+    assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
+    assert width.meta["DataRole"] == ("Quantitative", "interval_width")
+    assert mean.meta["EchotrainSamples"] == "3 of 3"
+    assert mean.meta["EchotrainModel"] == ("modl@1", "admm-net@1", "varnet@1")
+    # the map knows where the mean is wrong
+    head = truth > 0.1 * truth.max()
+    x = mean.pixels[0].astype(float)
+    error = np.abs(x * (x * truth).sum() / (x * x).sum() - truth)[head]
+    assert spearmanr(error, width.pixels[0][head]).statistic > 0.2
+
+
+def test_intervals_of_a_scan_unlike_all_that_were_calibrated_say_so(served, brain):
+    few = replace(
+        brain,
+        header=Header(brain.header.xml.replace(b"<receiverChannels>7<", b"<receiverChannels>2<")),
+        messages=tuple(_with_coils(brain.messages, 2)),
+    )
+    with Client(served.zmq) as client:
+        width = client.reconstruct(few, chain="supervised-ensemble")[3]
+    assert width.meta["EchotrainCalibration"].startswith("not calibrated: ")
+    assert width.meta["EchotrainCalibration"] in width.meta["ImageComments"]
 
 
 def test_an_image_of_a_network_says_which_network_made_it_and_what_it_was_not_trained_for(served, brain):

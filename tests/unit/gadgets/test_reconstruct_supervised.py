@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from echotrain.engine.errors import Cancelled, ConfigurationError, DataError
+from echotrain.engine.messages import NoiseState
 from echotrain.engine.records import CalibratedKSpace, KSpace, Reconstruction
 from echotrain.gadgets import reconstruct_supervised
 from echotrain.gadgets.accumulate import Accumulate
@@ -77,6 +78,19 @@ def test_an_untrained_model_unfolds_half_the_lines(scans, runtime, tmp_path, mon
     assert ("ONNX" in out.meta["EchotrainModelRuntime"]) == (runtime == "onnx")
 
 
+def test_the_image_carries_the_figures_of_its_scan(scans):
+    scan = scans.Scan(**PLAIN)
+    record, _ = calibrated(scans, scan, range(0, 16, 2))
+    (estimated,) = run(scan, record)
+    assert estimated.meta["EchotrainNoiseLevel"] == "estimated from the scan"
+    assert float(estimated.meta["EchotrainAcceleration"]) == pytest.approx(2)
+    assert estimated.meta["EchotrainCoils"] == "4"
+    white = replace(record, kspace=replace(record.kspace, noise=NoiseState(prewhitened=True, source="this scan")))
+    (measured,) = run(scan, white)
+    assert measured.meta["EchotrainNoiseLevel"] == "measured"
+    assert float(measured.meta["EchotrainNoiseFloor"]) == pytest.approx(1)
+
+
 def test_a_volume_is_reconstructed_slice_by_slice(scans):
     scan = scans.Scan(**{**PLAIN, "matrix": (12, 16, 3), "recon": (12, 16, 3)})
     record, image = calibrated(scans, scan, [(z, y) for z in range(3) for y in range(16) if y % 2 == 0 or y % 7 == 0])
@@ -97,9 +111,9 @@ def test_what_the_model_was_not_trained_for_runs_and_is_said(scans):
     record, _ = calibrated(scans, scan, range(0, 32, 8))
     (out,) = run(scan, record)
     said = out.meta["EchotrainOutOfRange"]
-    assert (
-        said == "acceleration 8, trained for 1 to 4; 3 coils, trained for 4 to 8; matrix 32 x 12, trained for 12 to 16"
-    )
+    known = "acceleration 8, trained for 1 to 4; 3 coils, trained for 4 to 8; "
+    known += "SNR 0.252, trained for 1 to 100; "  # white noise for an image: the estimated noise is all there is
+    assert said == known + "matrix 32 x 12, trained for 12 to 16"
     assert said in out.history[-1]
 
 
