@@ -24,13 +24,11 @@ class NonuniformSense:
     """
 
     iterations: int = 20
-    """At most."""
+    """Conjugate gradient steps."""
     regularisation: float = 0.01
     """Relative to the eigenvalues of the normal equations of fully sampled k-space: about 1, as maps are normalised and
     W is an area of k-space. More means less noise and more of the gridded image's streaks; 0 is least squares,
     regularised by few iterations alone."""
-    tolerance: float = 0.0
-    """An image whose residual norm is at most this times the norm of the gridded image is finished."""
 
     def __call__(self, gridded: Tensor, toeplitz: LinearOperator, maps: Tensor) -> Tensor:
         """Reconstruct a batch of images of one trajectory.
@@ -56,5 +54,4 @@ class NonuniformSense:
             lambda x: torch.add(model(x), x, alpha=self.regularisation),
             rhs / unit,
             iterations=self.iterations,
-            tolerance=self.tolerance,
         )

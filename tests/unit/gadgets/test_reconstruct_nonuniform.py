@@ -8,13 +8,18 @@ from echotrain.engine.chain import Chain
 from echotrain.engine.errors import DataError
 from echotrain.engine.gadget import Context
 from echotrain.engine.mrd_header import parse_header
-from echotrain.engine.records import CoilImages, TrajectoryKSpace
+from echotrain.engine.records import CoilImages, Reconstruction, TrajectoryKSpace
 from echotrain.gadgets.accumulate_trajectories import AccumulateTrajectories
 from echotrain.gadgets.noise_adjust import NoiseAdjust
 from echotrain.gadgets.reconstruct_nonuniform import ReconstructNonuniform
 from echotrain.models.fourier import centred_fft, centred_ifft, resized
 
 KINDS = [{"trajectory": "radial"}, {"trajectory": "spiral", "interleaves": 8}]
+UNDERSAMPLED = [
+    {"trajectory": "radial", "spokes": 30},
+    {"trajectory": "radial", "spokes": 30, "matrix": (48, 41)},
+    {"trajectory": "spiral", "undersampling": 2.0},
+]
 
 
 def scanned(**fields):
@@ -37,6 +42,13 @@ def reconstructed(kspace, **options):
     (images,) = gadget.receive(kspace)
     assert isinstance(images, CoilImages)
     return images
+
+
+def unfolded(kspace, **options):
+    gadget = ReconstructNonuniform(method="sense", device="cpu", **options)
+    (image,) = gadget.receive(kspace)
+    assert isinstance(image, Reconstruction)
+    return image
 
 
 def low(images, edge=0.4):
@@ -105,5 +117,91 @@ def test_a_volume_along_three_dimensions_is_transformed_as_one():
         trajectory=np.stack([kx, ky, kz], axis=-1).reshape(60, 8, 3).astype(np.float32),
         encoding=replace(kspace.encoding, encoded=space, recon=space),
     )
-    images = reconstructed(message, iterations=40).data
+    images = reconstructed(message, density_iterations=40).data
     assert np.linalg.norm(images - volume) < 0.02 * np.linalg.norm(volume)
+
+
+@pytest.mark.parametrize("fields", UNDERSAMPLED)
+def test_sense_unfolds_what_gridding_leaves_streaked(fields):
+    scan = scanned(coils=8, **fields)
+    kspace = kspace_of(scan)
+    image, gridded = unfolded(kspace), reconstructed(kspace)
+    ny, nx = scan.protocol.matrix[::-1]
+    assert (image.data.shape, image.data.dtype) == ((1, 1, ny, nx), np.float32)
+    truth = np.linalg.norm(low(scan.truth.images[0, 0] * scan.truth.sensitivities[0]), axis=0)
+    y, x = np.mgrid[:ny, :nx]
+    inside = np.hypot((y - ny // 2) / ny, (x - nx // 2) / nx) < 0.45
+
+    def error(found):
+        return np.linalg.norm((np.abs(found) - truth)[inside]) / np.linalg.norm(truth[inside])
+
+    ours = error(low(unfolded(kspace, magnitude=False).data[0, 0]))
+    assert ours < 0.04
+    assert error(np.linalg.norm(low(gridded.data[:, 0]), axis=0)) > 2 * ours
+    for shift in ((0, 1), (1, 0)):
+        assert error(low(np.roll(image.data[0, 0], shift, (0, 1)).astype(np.complex64))) > 2 * ours
+
+
+def test_sense_says_what_it_did():
+    kspace = kspace_of(scanned(trajectory="radial", coils=4, noise_std=1.0, noise_readouts=64), NoiseAdjust())
+    image = unfolded(kspace, iterations=5, regularisation=0.02)
+    assert (image.method, image.quantity, image.unit) == ("sense", "magnitude", "k-space noise")
+    assert image.meta["EchotrainSensitivities"].startswith("espirit from the gridded centre of k-space, 24 x 24")
+    assert "5 conjugate gradient steps, lambda 0.02" in image.history[-1]
+    complex_image = unfolded(kspace, iterations=5, regularisation=0.02, magnitude=False)
+    assert (complex_image.quantity, complex_image.data.dtype) == ("complex", np.complex64)
+    np.testing.assert_allclose(np.abs(complex_image.data), image.data, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["gridding", "sense"])
+def test_images_are_the_same_to_the_bit_however_the_stream_is_cut(method):
+    scan = scanned(trajectory="radial", spokes=30, matrix=(32, 32), slices=2)
+
+    def images(block):
+        gadgets = [AccumulateTrajectories(), ReconstructNonuniform(method=method, device="cpu")]
+        chain = Chain([(type(g).__name__, g) for g in gadgets], check=False)
+        chain.start(Context(header=parse_header(scan.header.xml)))
+        out = [made for message in scan.messages(block) for made in chain.feed(message)]
+        return [m.data for m in [*out, *chain.finish()] if isinstance(m, CoilImages | Reconstruction)]
+
+    whole = images(1000)
+    assert len(whole) == 2
+    for block in (1, 7):
+        np.testing.assert_array_equal(images(block), whole)
+
+
+def test_sense_sees_what_lies_outside_of_the_image_and_crops_it():
+    """Half of the pixels along x: the phantom reaches beyond them, and must not fold."""
+    kspace = kspace_of(scanned(trajectory="radial", spokes=40, coils=8))
+    x, y, z = kspace.encoding.recon.field_of_view
+    space = replace(kspace.encoding.recon, matrix=(24, 48, 1), field_of_view=(x / 2, y, z))
+    part = unfolded(replace(kspace, encoding=replace(kspace.encoding, recon=space))).data
+    np.testing.assert_array_equal(part, unfolded(kspace).data[..., 12:36])
+
+
+def test_sense_of_a_coarser_matrix_is_the_low_resolution_image():
+    kspace = kspace_of(scanned(trajectory="radial", spokes=40, coils=8))
+    space = replace(kspace.encoding.recon, matrix=(32, 32, 1))
+    coarse = unfolded(replace(kspace, encoding=replace(kspace.encoding, recon=space)), magnitude=False)
+    assert "left out" in coarse.history[-1]
+    fine = unfolded(kspace, magnitude=False).data[0, 0]
+    expected = np.abs(low(centred_ifft(resized(centred_fft(fine, (0, 1)), (32, 32), (0, 1)), (0, 1))))
+    found = np.abs(low(coarse.data[0, 0]))
+    assert np.linalg.norm(found - expected) < 0.04 * np.linalg.norm(expected)
+
+
+def test_sense_of_a_spiral_with_too_few_turns_in_the_centre_is_refused_and_says_what_to_do():
+    kspace = kspace_of(scanned(trajectory="spiral", interleaves=4, undersampling=2.0, calibration=0))
+    with pytest.raises(DataError, match=r"slice 0 has no maps: .* expected 90%.* set method = \"gridding\""):
+        unfolded(kspace)
+
+
+def test_sense_of_nothing_is_zero():
+    kspace = kspace_of(scanned(trajectory="radial", spokes=40))
+    assert not unfolded(replace(kspace, data=0 * kspace.data)).data.any()
+
+
+def test_sense_of_one_coil_is_an_image_too():
+    scan = scanned(trajectory="radial", coils=1)
+    image, gridded = unfolded(kspace_of(scan)).data[0, 0], np.abs(reconstructed(kspace_of(scan)).data[0, 0])
+    assert np.linalg.norm(image - gridded) < 0.15 * np.linalg.norm(gridded)
