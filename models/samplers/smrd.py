@@ -42,7 +42,8 @@ class Smrd:
     """
 
     steps: int = 1155
-    """Noise levels, in geometric progression, at most: an image that is done earlier ends earlier."""
+    """Noise levels, in geometric progression, at most: an image that is done earlier ends earlier. With fewer than
+    about 300 the levels fall faster than ``updates`` of this ``step`` can follow, and noise is left."""
     updates: int = 3
     """Langevin updates at each level."""
     step: float = 0.02
