@@ -172,6 +172,8 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             yield image if self.samples == 1 else replace(image, sample=(n + 1, self.samples))
 
     def _labels(self, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior) -> Mapping[str, MetaValue]:
+        from ..models.samplers.build import ensemble_label
+
         card, first = loaded.card, drawn[0]
         low, high = card.trained.matrix
         sides = [side for side in volume.maps.shape[-2:] if not low / 1.1 <= side <= high * 1.1]
@@ -183,7 +185,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             "EchotrainModelHash": card.sha256[:16],
             "EchotrainModelRuntime": loaded.provider,
             "EchotrainSampler": self.sampler,
-            "EchotrainSamplerMethod": f"{self.sampler}-{requested}x{self.samples}",
+            "EchotrainSamplerMethod": ensemble_label(self.sampler, self._sampler, self.samples),
             "EchotrainSteps": f"{steps} of {requested}{expired}",
             "EchotrainOutOfRange": "; ".join(reasons),
             **scan_figures(volume, noise=first.posed.noise),

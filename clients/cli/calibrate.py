@@ -24,7 +24,17 @@ _SEED = 0
 
 
 def calibrate(
-    members: Annotated[str, typer.Option(metavar="NAME,NAME...", help="Models whose spread is the uncertainty.")],
+    members: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME...", help="Models whose spread is the uncertainty.")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="Or a diffusion prior, whose samples' spread it is.")] = None,
+    sampler: Annotated[str, typer.Option(help="How its samples are drawn.")] = "dds",
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the sampler; its own default else.")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Samples of each slice.")] = 8,
+    settings: Annotated[
+        str,
+        typer.Option(metavar="KEY=VALUE,...", help="Settings of the sampler, as a chain has them: eta=1.0,hot=true"),
+    ] = "",
     acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to calibrate for: R")] = "4,8",
     snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
     coils: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... number of coils")] = "6,12",
@@ -60,31 +70,36 @@ def calibrate(
     from ...models.uncertainty.calibration import CalibrationError, check_promise
     from ...models.uncertainty.calibration_cases import calibration_cases
     from ...models.uncertainty.calibration_record import CalibrationData, CalibrationRecord, save_calibration
-    from ...models.uncertainty.ensemble import supervised_ensemble, supervised_method
     from ...models.uncertainty.ensemble_calibration import calibrate_ensemble, evaluate_ensemble
+    from ...models.uncertainty.named_ensemble import named_ensemble_of_networks, named_ensemble_of_samples
     from ..calibration_display import show_calibration
     from ..evaluation_cases import IMAGES
 
     folders = [*([weights] if weights is not None else []), SHIPPED]
     store = ModelStore(*folders)
-    names = sorted(set(members.split(",")))
     scope = _scope(acceleration, snr, coils, matrix)
     construction = _construction(intervals)
     try:
-        cards = [store.card(name) for name in names]
-        ensemble = supervised_ensemble([store.load(name, device=device) for name in names])
         where = find_device(device)
+        if (members is None) == (prior is None):
+            raise ConfigurationError("expected either --members or --prior, to say what the ensemble is")
+        if prior is not None:
+            wanted = named_ensemble_of_samples(
+                store, prior, sampler, _settings(settings, steps), samples, device=device
+            )
+        else:
+            wanted = named_ensemble_of_networks(store, (members or "").split(","), device=device)
         seen, unseen = _spread(split_images(_FILE, _SUBJECTS)[1], slices), _spread(read_images(IMAGES), slices)
         check_promise(len(seen), alpha, delta)
 
         cases = track(calibration_cases(seen, scope, seed=_SEED), "calibrating", total=len(seen), transient=True)
-        found = calibrate_ensemble(ensemble, cases, construction, alpha=alpha, delta=delta, device=where)
+        found = calibrate_ensemble(wanted.ensemble, cases, construction, alpha=alpha, delta=delta, device=where)
         cases = track(calibration_cases(unseen, scope, seed=_SEED), "evaluating", total=len(unseen), transient=True)
         metrics = evaluate_ensemble(
-            ensemble, cases, construction, found.scale, data=f"simulated {IMAGES}", device=where
+            wanted.ensemble, cases, construction, found.scale, data=f"simulated {IMAGES}", device=where
         )
         record = CalibrationRecord(
-            method=supervised_method(names),
+            method=wanted.method,
             construction=construction,
             scale=found.scale,
             alpha=alpha,
@@ -92,18 +107,30 @@ def calibrate(
             risk=found.risk,
             bound=found.bound,
             date=dt.datetime.now(dt.UTC).date(),
-            weights={card.name: card.sha256 for card in cards},
+            weights={card.name: card.sha256 for card in wanted.cards},
             scope=scope,
             data=CalibrationData(file=_FILE, subjects=_SUBJECTS, slices=found.images, seed=_SEED, note=_NOTE),
             metrics=metrics,
         )
-        folder = output or next(f / names[0] for f in folders if (f / names[0] / "card.toml").is_file())
+        folder = output or store.folder(wanted.cards[0].name)
         folder.mkdir(parents=True, exist_ok=True)
         file = save_calibration(record, folder)
     except (ModelError, CalibrationError, OSError, ValueError) as error:
         raise ConfigurationError(str(error)) from None
     show_calibration(record)
     typer.echo(str(file))
+
+
+def _settings(text: str, steps: int | None) -> dict[str, object]:
+    import tomllib
+
+    from ...engine.errors import ConfigurationError
+
+    try:
+        found: dict[str, object] = tomllib.loads(f"settings = {{ {text} }}")["settings"]
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"--settings is {text!r}, expected KEY=VALUE,... as in a chain: {error}") from None
+    return found if steps is None else {**found, "steps": steps}
 
 
 def _scope(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange:

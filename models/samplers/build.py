@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from .adadiff import AdaDiff
 from .annealed_langevin import AnnealedLangevin
 from .dds import Dds
 from .dps import Dps
@@ -35,11 +36,12 @@ SAMPLERS: Mapping[str, type[Any]] = MappingProxyType(
         "heun": Heun,
         "smrd": Smrd,
         "scd": Scd,
+        "adadiff": AdaDiff,
     }
 )
 """Every sampler that reconstructs a slice, by the name that chains and command lines use."""
 
-DIFFERENTIATING = frozenset({"dps", "scd"})
+DIFFERENTIATING = frozenset({"dps", "scd", "adadiff"})
 """Those that need a prior which can be differentiated, which runtimes but PyTorch's cannot."""
 
 
@@ -67,6 +69,27 @@ def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
         raise ValueError(f"{name}: got the setting {unknown!r}{_hint(unknown, known)} Known: {', '.join(known)}")
     values = {key: _checked(name, key, value, known[key]) for key, value in settings.items()}
     return cast("Sampler", kind(**values))
+
+
+def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:
+    """Return what an ensemble of samples is called: ``dds-20x8``, and each setting that is not the default.
+
+    Parameters
+    ----------
+    name
+        The sampler's, one of ``SAMPLERS``.
+    sampler
+        With its settings.
+    samples
+        How many of one image.
+    """
+    default = SAMPLERS[name]()
+    changed = [
+        f"-{field.name}_{getattr(sampler, field.name)}"
+        for field in dataclasses.fields(cast("Any", sampler))
+        if field.name != "steps" and getattr(sampler, field.name) != getattr(default, field.name)
+    ]
+    return f"{name}-{sampler.steps}x{samples}{''.join(changed)}".lower()
 
 
 def _checked(sampler: str, key: str, value: Any, hint: Any) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from echotrain.models.samplers.build import SAMPLERS, build_sampler
+from echotrain.models.samplers.build import SAMPLERS, build_sampler, ensemble_label
 from echotrain.models.samplers.dds import Dds
 
 
@@ -34,3 +34,9 @@ def test_an_unknown_setting_names_the_known_ones():
 def test_a_value_that_a_setting_does_not_take_is_refused(key, value):
     with pytest.raises(ValueError, match=f"dds: got {key} = .*, expected: Input should be"):
         build_sampler("dds", {key: value})
+
+
+def test_an_ensemble_s_label_names_what_is_not_default():
+    assert ensemble_label("dds", Dds(), 8) == f"dds-{Dds().steps}x8"
+    changed = Dds(steps=7, sigma_min=0.02, gamma="matched")
+    assert ensemble_label("dds", changed, 3) == "dds-7x3-gamma_matched-sigma_min_0.02"
