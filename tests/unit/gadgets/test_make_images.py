@@ -41,6 +41,13 @@ def test_geometry_times_and_counters_go_into_the_header(scans):
     np.testing.assert_array_equal(out.pixels[0, 0], [[0, 1, 2], [3, 4, 5]])
 
 
+@pytest.mark.parametrize("remarks", ["not calibrated: why", ("not calibrated: why", "INCOMPLETE: 3 of 8")])
+def test_remarks_stand_in_the_comments(scans, remarks):
+    (out,) = scans.run(scans.Scan(), MakeImages(), reconstruction(scans, meta={"EchotrainRemarks": remarks}))
+    said = [remarks] if isinstance(remarks, str) else remarks
+    assert out.meta["ImageComments"].startswith("; ".join(["fourier+rss, a.u.", *said]))
+
+
 def test_viewers_and_provenance_find_their_metadata(scans):
     scan = scans.Scan(extra={"series_description": "t1"})
     source = reconstruction(scans, meta={"EchotrainComplete": "false", "EchotrainMissingLines": "3"}, unit="SNR")
