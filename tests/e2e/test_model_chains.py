@@ -87,7 +87,7 @@ def test_three_networks_give_their_mean_and_how_far_it_can_be_trusted(served, br
     assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
     assert width.meta["DataRole"] == ("Quantitative", "interval_width")
     assert mean.meta["EchotrainSamples"] == "3 of 3"
-    assert mean.meta["EchotrainModel"] == ("modl@1", "admm-net@1", "varnet@1")
+    assert mean.meta["EchotrainModel"] == ("modl@1", "admm-net@2", "varnet@1")
     # the map knows where the mean is wrong
     head = truth > 0.1 * truth.max()
     x = mean.pixels[0].astype(float)
@@ -127,7 +127,7 @@ def test_an_image_of_a_network_says_which_network_made_it_and_what_it_was_not_tr
     with Client(served.zmq) as client:
         (known,) = client.reconstruct(brain, chain="supervised")
         (strange,) = client.reconstruct(few, chain="supervised")
-    assert known.meta["EchotrainModel"] == "modl@1"
+    assert known.meta["EchotrainModel"] == "admm-net@2"
     assert "PyTorch" in known.meta["EchotrainModelRuntime"]
     assert not known.meta["EchotrainOutOfRange"]
     assert "2 coils, trained for 4 to 12" in strange.meta["EchotrainOutOfRange"]
