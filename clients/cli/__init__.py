@@ -11,6 +11,7 @@ from ... import __version__
 from .calibrate import calibrate
 from .chains import chains
 from .demo import demo
+from .diffusion_figures import diffusion_figures
 from .evaluate import evaluate
 from .figures import figures
 from .gadgets import gadgets
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for command in (demo, serve, recon, simulate, replay, status, train, evaluate, calibrate, figures):
     app.command()(command)
-for group in (chains, gadgets, models, recordings, keys):
+for group in (chains, gadgets, models, recordings, keys, diffusion_figures):
     app.add_typer(group)
 
 
