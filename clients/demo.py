@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..engine.engine import Engine
 from ..engine.errors import ConfigurationError
 from ..engine.image_file import ImageFile
-from ..engine.messages import Image, Message, Readouts
+from ..engine.messages import Image, Message, Progress, Readouts
 from ..engine.transports.zmq_router import ZmqListener
 from .async_client import AsyncClient
-from .montage import montage
+from .demo_montage import demo_montage
+from .demo_series import best_estimate, compare, error_correlation, series_of, uncertainty
 from .replay_latency import ImageKeys, LastSent
 from .scan_file import Scan, read_scan
-from .simulator import SimulatedScan, simulate
+from .simulator import simulate
 from .simulator_pacing import paced
 from .simulator_protocol import ScanProtocol
 
-Show = Callable[[str, int, int | None, str], None]
+Show = Callable[[str, float, float | None, str], None]
 """Called with (what, done, total, text) as the demonstration goes on."""
 
-PROTOCOL = ScanProtocol(mask="random", acceleration=2, calibration=32, snr=30.0)
-"""What the simulated scanner acquires, in its own time."""
-MOST_TILES = 16
-"""Images in the montage."""
+PROTOCOL = ScanProtocol(matrix=(128, 128), slices=2, mask="random", acceleration=4, calibration=16, snr=30.0)
+"""What the simulated scanner acquires, in its own time: as much as samples can be drawn of while somebody waits."""
+
+_SECOND_MS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +44,33 @@ class DemoReport:
     images: int
     latency_ms: float | None
     """Median from sending an image's last readout to having the image."""
-    error: float | None
-    """Normalised root mean square error against the phantom, all slices under one scale; None without a phantom."""
+    errors: tuple[tuple[str, float], ...]
+    """Normalised root mean square error of each series against the phantom, by name; nothing without a phantom."""
+    correlation: float | None
+    """Spearman's, of errors with the chain's uncertainty, over the head; None without the one or the other."""
     chain: str
     images_file: Path
     montage_file: Path
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the table's rows."""
-        latency = "unknown" if self.latency_ms is None else f"{self.latency_ms:.1f} ms (median)"
-        error = "no truth to compare with" if self.error is None else f"{100 * self.error:.1f} % (NRMSE)"
-        return [
+        latency = "unknown"
+        if self.latency_ms is not None:
+            slow = self.latency_ms >= _SECOND_MS
+            latency = f"{self.latency_ms / _SECOND_MS:.1f} s" if slow else f"{self.latency_ms:.1f} ms"
+            latency += " (median)"
+        rows = [
             ("chain", self.chain),
             ("readouts", str(self.readouts)),
             ("raw data", f"{self.mebibytes:.1f} MiB"),
             ("time", f"{self.seconds:.2f} s"),
             ("last readout to image", latency),
             ("images", str(self.images)),
-            ("error against the phantom", error),
         ]
+        rows += [(f"error of {name}", f"{100 * error:.1f} % (NRMSE)") for name, error in self.errors]
+        if self.correlation is not None:
+            rows.append(("error and uncertainty", f"{self.correlation:.2f} (rank correlation over the head)"))
+        return rows
 
 
 @dataclass(slots=True)
@@ -77,6 +85,8 @@ class _Watched:
     nbytes: int = 0
     images: list[Image] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+    parts: dict[tuple[str, str], float] = field(default_factory=dict)
+    """What reports its progress (gadget, text), and the fraction that is done of it."""
 
     async def acquire(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
         """Hand the scan on, noting when each readout leaves."""
@@ -89,14 +99,18 @@ class _Watched:
             yield message
 
     def take(self, message: Message) -> None:
-        """Note when an image comes."""
+        """Note when an image comes, and how far those to come are."""
         if isinstance(message, Image):
             self.images.append(message)
             latency = self.last_sent.latency(message.header, time.perf_counter())
             if latency is not None:
                 self.latencies.append(latency)
-            count = len(self.images)
-            self.show("images", count, max(self.expected, count), f"{count} images")
+            count, series = len(self.images), {int(image.header["image_series_index"]) for image in self.images}
+            self.show("images", count, max(self.expected * len(series), count), f"{count} images")
+        elif isinstance(message, Progress):
+            self.parts[message.gadget, message.text] = message.done / message.total
+            text = f"{message.text}, step {message.done} of {message.total}"
+            self.show("reconstruct", sum(self.parts.values()), max(self.expected, len(self.parts)), text)
 
 
 async def run_demo(output: Path, scan_file: Path | None, chain: str, show: Show) -> DemoReport:
@@ -142,18 +156,24 @@ async def run_demo(output: Path, scan_file: Path | None, chain: str, show: Show)
         await listener.close()
     if not seen.images:
         raise ConfigurationError(f"chain {chain!r} gave no image for {scan.source}")
+    series = series_of(seen.images)
+    estimate, spread = best_estimate(series), uncertainty(series)
+    compared = [compare(one, simulated) for one in series if not one.is_map] if simulated is not None else []
+    best = next((one for one in compared if one.series is estimate), None)
     report = DemoReport(
         readouts=seen.sent,
         mebibytes=seen.nbytes / 2**20,
         seconds=seconds,
         images=len(seen.images),
         latency_ms=1000 * float(np.median(seen.latencies)) if seen.latencies else None,
-        error=None if simulated is None else phantom_error(simulated, seen.images),
+        errors=tuple((one.series.name, one.nrmse) for one in compared),
+        correlation=None if best is None or spread is None else error_correlation(best, spread),
         chain=chain,
         images_file=output / "images.h5",
         montage_file=output / "montage.png",
     )
-    _save(report, seen.images, simulated)
+    demo_montage(report.montage_file, series, best)
+    _save(report, seen.images)
     return report
 
 
@@ -170,39 +190,9 @@ async def _stream(client: AsyncClient, scan: Scan, chain: str, tr_ms: float, sho
     return seen
 
 
-def phantom_error(simulated: SimulatedScan, images: list[Image]) -> float:
-    """Return the normalised root mean square error of images against the phantom, under one least-squares scale."""
-    seen = seen_by_coils(simulated)
-    found = np.stack([image.pixels[0, 0] for image in images]).astype(np.float64)
-    reference = np.stack([seen[int(image.header["contrast"]), int(image.header["slice"])] for image in images])
-    scale = np.vdot(found, reference) / np.vdot(found, found)
-    return float(np.linalg.norm(scale * found - reference) / np.linalg.norm(reference))
-
-
-def seen_by_coils(simulated: SimulatedScan) -> NDArray[np.float64]:
-    """Return the phantom as the root sum of squares of prewhitened coil images has it.
-
-    That is its magnitude times sqrt(s^H C^-1 s), s the sensitivities and C the noise covariance: (contrasts, slices,
-    y, x).
-    """
-    truth = simulated.truth
-    covariance = truth.noise_covariance if truth.noise_covariance.any() else np.eye(len(truth.noise_covariance))
-    s = truth.sensitivities
-    quadratic = np.einsum("scyx,cd,sdyx->syx", s.conj(), np.linalg.inv(covariance), s, optimize=True)
-    return np.asarray(np.abs(truth.images) * np.sqrt(np.maximum(quadratic.real, 0)), np.float64)
-
-
-def _save(report: DemoReport, images: list[Image], simulated: SimulatedScan | None) -> None:
+def _save(report: DemoReport, images: list[Image]) -> None:
     with ImageFile(report.images_file, overwrite=True) as file:
         for image in images:
             file.append(image)
-    images = sorted(images, key=lambda image: int(image.header["slice"]))[:MOST_TILES]
-    tiles = [np.abs(image.pixels[0, image.pixels.shape[1] // 2]) for image in images]
-    names = [f"slice {int(image.header['slice'])}" for image in images]
-    if simulated is not None:
-        seen = seen_by_coils(simulated)
-        tiles += [seen[int(image.header["contrast"]), int(image.header["slice"])] for image in images]
-        names += [f"phantom {int(image.header['slice'])}" for image in images]
-    montage(tiles, report.montage_file, labels=names, columns=len(images) if simulated is not None else None)
     text = json.dumps(dict(report.rows()), indent=2)
     report.images_file.with_name("report.json").write_text(text + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ Window = tuple[float, float]
 """(lower, upper): what is shown black and white."""
 
 _GAP = 4  # pixels between tiles
-_LABEL = 18  # pixels below a tile for its label
+_FONT = 12  # pixels, at least; a fourteenth of a tile, so that labels can be read where a page shows it smaller
 
 
 def montage(
@@ -24,7 +24,7 @@ def montage(
     path: str | Path,
     *,
     columns: int | None = None,
-    window: Window | None = None,
+    windows: Sequence[Window | None] = (),
     labels: Sequence[str] = (),
     tile: int | None = None,
 ) -> None:
@@ -38,9 +38,9 @@ def montage(
         PNG file.
     columns
         Tiles in a row; by default as many as make it about twice as wide as high.
-    window
-        (lower, upper) shown black and white in all tiles; by default each tile's own: 0, or its smallest value if that
-        is negative, to its 99.8th percentile.
+    windows
+        (lower, upper) shown black and white, for each image; None, or none at all, for its own: 0, or its smallest
+        value if that is negative, to its 99.8th percentile.
     labels
         One name for each image; the window stands behind it.
     tile
@@ -50,28 +50,22 @@ def montage(
     Raises
     ------
     ConfigurationError
-        No images, an image that is not (y, x), labels of another number, an empty window, a file that cannot be
-        written.
+        No images, an image that is not (y, x), labels or windows of another number, an empty window, a file that
+        cannot be written.
     """
-    if not images:
-        raise ConfigurationError("a montage needs at least one image")
-    if labels and len(labels) != len(images):
-        raise ConfigurationError(f"got {len(labels)} labels for {len(images)} images")
-    for number, image in enumerate(images):
-        if np.ndim(image) != 2 or not np.size(image):
-            raise ConfigurationError(f"image {number} has shape {np.shape(image)}, expected (y, x)")
-    if window is not None and not window[0] < window[1]:
-        raise ConfigurationError(f"the window runs from {window[0]} to {window[1]}, expected lower < upper")
+    _check(images, labels, windows)
     side = tile or max(96, *(max(image.shape) for image in images))
     across = columns or max(1, round(np.sqrt(2 * len(images))))
     down = -(-len(images) // across)
-    sheet = Image.new("RGB", (across * (side + _GAP) + _GAP, down * (side + _LABEL + _GAP) + _GAP), (24, 24, 24))
+    size_of_font = max(_FONT, side // 14)
+    below = 3 * size_of_font // 2
+    sheet = Image.new("RGB", (across * (side + _GAP) + _GAP, down * (side + below + _GAP) + _GAP), (24, 24, 24))
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(12)
+    font = ImageFont.load_default(size_of_font)
     for number, image in enumerate(images):
         x = _GAP + number % across * (side + _GAP)
-        y = _GAP + number // across * (side + _LABEL + _GAP)
-        shown = window or own_window(image)
+        y = _GAP + number // across * (side + below + _GAP)
+        shown = (windows[number] if windows else None) or own_window(image)
         picture = Image.fromarray(grey(image, shown))
         scale = side / max(image.shape)
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -85,6 +79,20 @@ def montage(
         sheet.save(path, "PNG")
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error}") from error
+
+
+def _check(images: Sequence[NDArray[Any]], labels: Sequence[str], windows: Sequence[Window | None]) -> None:
+    if not images:
+        raise ConfigurationError("a montage needs at least one image")
+    for name, given in (("labels", labels), ("windows", windows)):
+        if given and len(given) != len(images):
+            raise ConfigurationError(f"got {len(given)} {name} for {len(images)} images")
+    for number, image in enumerate(images):
+        if np.ndim(image) != 2 or not np.size(image):
+            raise ConfigurationError(f"image {number} has shape {np.shape(image)}, expected (y, x)")
+    for window in windows:
+        if window is not None and not window[0] < window[1]:
+            raise ConfigurationError(f"a window runs from {window[0]} to {window[1]}, expected lower < upper")
 
 
 def own_window(image: NDArray[Any]) -> Window:

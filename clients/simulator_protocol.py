@@ -19,7 +19,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class ScanProtocol(BaseModel):
-    """A scan of a phantom, Cartesian, radial or spiral. Its defaults are the demonstration's scan."""
+    """A scan of a phantom, Cartesian, radial or spiral."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -18,28 +18,34 @@ def demo(
         "demo"
     ),
     scan: Annotated[Path | None, typer.Option(help="An MRD file to use instead of the simulated scan.")] = None,
-    chain: Annotated[str, typer.Option(help="Chain to use.")] = "default",
+    chain: Annotated[
+        str | None,
+        typer.Option(help="Chain to use; by default diffusion-ensemble, and for --scan default.", show_default=False),
+    ] = None,
 ) -> None:
     """Stream a scan over ZeroMQ to an engine in this process and look at the images.
 
-    Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: several slices, eight
-    coils, twofold accelerated.
+    Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: two slices, eight coils,
+    fourfold accelerated. The phantom is known, so the montage shows beside images and their uncertainty the true error.
     """
     import asyncio
 
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     from ...engine.logs import configure_logging
     from ..demo import run_demo
 
     configure_logging(level="warning")
+    chain = chain or ("diffusion-ensemble" if scan is None else "default")
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        tasks = {name: progress.add_task(name, total=None, what="") for name in ("acquire", "images")}
+        tasks: dict[str, TaskID] = {}
 
-        def show(name: str, done: int, total: int | None, what: str) -> None:
+        def show(name: str, done: float, total: float | None, what: str) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total, what=what)
             progress.update(tasks[name], completed=done, total=total, what=what)
 
         report = asyncio.run(run_demo(output, scan, chain, show))

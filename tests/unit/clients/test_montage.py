@@ -9,7 +9,7 @@ from echotrain.engine.errors import ConfigurationError
 def test_tiles_stand_in_rows_with_their_pixels_upright(tmp_path):
     first = np.zeros((96, 96))
     first[0, 0] = 1.0
-    montage([first, np.ones((96, 96)), np.full((96, 48), 0.5)], tmp_path / "m.png", columns=2, window=(0, 1))
+    montage([first, np.ones((96, 96)), np.full((96, 48), 0.5)], tmp_path / "m.png", columns=2, windows=[(0, 1)] * 3)
     with Image.open(tmp_path / "m.png") as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (2 * (96 + 18 + 4) + 4, 2 * 100 + 4, 3)
@@ -26,6 +26,21 @@ def test_images_are_scaled_up_without_blurring(tmp_path):
     with Image.open(tmp_path / "m.png") as picture:
         tile = np.asarray(picture)[4:104, 4:104, 0]
     np.testing.assert_array_equal(tile, np.kron(np.eye(2), np.ones((50, 50))) * 255)
+
+
+def test_each_image_has_its_window_and_without_one_its_own(tmp_path):
+    ramp = np.array([[0.0, 1.0], [2.0, 4.0]])
+    montage([ramp, ramp], tmp_path / "m.png", columns=2, windows=[(0, 2), None], tile=96)
+    with Image.open(tmp_path / "m.png") as picture:
+        row = np.asarray(picture)[10, :, 0]
+    assert row[60] == 128
+    assert row[160] == np.rint(255 / own_window(ramp)[1])
+
+
+def test_labels_grow_with_tiles(tmp_path):
+    montage([np.ones((4, 4))], tmp_path / "m.png", tile=280)
+    with Image.open(tmp_path / "m.png") as picture:
+        assert picture.size == (288, 280 + 30 + 8)
 
 
 def test_complex_images_are_shown_as_magnitude_and_what_is_not_finite_in_red():
@@ -48,7 +63,8 @@ def test_an_images_own_window_reaches_from_zero_or_below_to_its_bright_end():
         ([], {}, "at least one"),
         ([np.zeros((2, 2, 2))], {}, r"image 0 has shape \(2, 2, 2\)"),
         ([np.zeros((2, 2))], {"labels": ["a", "b"]}, "2 labels for 1 images"),
-        ([np.zeros((2, 2))], {"window": (1, 1)}, "lower < upper"),
+        ([np.zeros((2, 2))], {"windows": [None, None]}, "2 windows for 1 images"),
+        ([np.zeros((2, 2))], {"windows": [(1, 1)]}, "lower < upper"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(tmp_path, images, options, text):
