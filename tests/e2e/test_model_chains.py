@@ -133,6 +133,27 @@ def test_an_image_of_a_network_says_which_network_made_it_and_what_it_was_not_tr
     assert "2 coils, trained for 4 to 12" in strange.meta["EchotrainOutOfRange"]
 
 
+@pytest.mark.parametrize(("protocol", "chain"), [("mrd", "diffusion"), ("zmq", "diffusion-ensemble")])
+def test_a_prior_reconstructs_a_brain_and_says_how_far_it_can_be_trusted(served, brain, truth, protocol, chain):
+    with Client(getattr(served, protocol), protocol=protocol) as client:
+        images = [image for image in client.reconstruct(brain, chain=chain) if isinstance(image, Image)]
+    assert all(image.pixels.dtype == np.float32 and image.pixels.shape == (1, 1, 256, 216) for image in images)
+    methods = [image.meta["EchotrainMethod"] for image in images]
+    drawn = "diffusion(brain-edm@1, dds, 20 steps)"
+    if chain == "diffusion":
+        assert methods == [drawn]
+        assert error_of(images[0], truth) < 0.14
+        return
+    sense, mean, deviation, width, one = images
+    assert methods == ["sense", f"{drawn}+mean", drawn, drawn, f"{drawn}+sample"]
+    assert error_of(mean, truth) < error_of(one, truth) < 0.9 * error_of(sense, truth)
+    assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
+    assert width.meta["EchotrainCalibration"].startswith("not calibrated: ")
+    assert mean.meta["EchotrainSamples"] == "8 of 8"
+    assert mean.meta["EchotrainSteps"] == "20 of 20"
+    assert mean.meta["EchotrainNoiseLevel"] == "estimated from the scan"
+
+
 def _with_coils(blocks, coils):
     for block in blocks:
         headers = block.headers.copy()
