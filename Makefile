@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/echotrain demo --output demo $(if $(SCAN),--scan '$(SCAN)')
+	$(BIN)/echotrain demo --output demo $(if $(SCAN),--scan '$(SCAN)') $(if $(CHAIN),--chain '$(CHAIN)')
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
