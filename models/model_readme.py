@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .model_card import Metric, ModelCard
 
+_KINDS = {"prior": "diffusion prior", "supervised": "supervised reconstruction model"}
+
 
 def model_readme(card: ModelCard, *, curves: bool) -> str:
     """Return README.md of a model's folder; ``curves``: whether curves.png is there to be shown."""
@@ -26,7 +28,7 @@ def model_readme(card: ModelCard, *, curves: bool) -> str:
     lines = [
         f"# {card.label}",
         "",
-        f"A {'diffusion prior' if card.kind == 'prior' else 'supervised reconstruction model'}: `{card.architecture}` ({options}), {card.parameters:,} parameters.",
+        f"A {_KINDS[card.kind]}: `{card.architecture}` ({options}), {card.parameters:,} parameters.",
         "Generated from card.toml, which programs read.",
         "",
         "## Trained",
