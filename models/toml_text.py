@@ -15,14 +15,14 @@ def toml_text(values: Mapping[str, Any]) -> str:
     Parameters
     ----------
     values
-        Texts, numbers, truth values, dates, lists of them, tables of them (one level), and lists of such tables.
+        Texts, numbers, truth values, dates, lists of them, tables of them, and lists of such tables.
 
     Raises
     ------
     TypeError
         A value is of another type; TOML has no null.
     """
-    lines = [f"{_key(name)} = {_value(value)}" for name, value in values.items() if not _is_table(value)]
+    lines = [f"{_key(name)} = {toml_value(value)}" for name, value in values.items() if not _is_table(value)]
     for name, value in values.items():
         if isinstance(value, Mapping):
             lines += ["", f"[{_key(name)}]", *_entries(value)]
@@ -41,14 +41,15 @@ def _is_list(value: Any) -> bool:
 
 
 def _entries(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(name)} = {_value(value)}" for name, value in table.items()]
+    return [f"{_key(name)} = {toml_value(value)}" for name, value in table.items()]
 
 
 def _key(name: str) -> str:
-    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else _value(name)
+    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else toml_value(name)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return one value as TOML, a table in braces; raises as ``toml_text``."""
     match value:
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -60,7 +61,9 @@ def _value(value: Any) -> str:
             return repr(value) if math.isfinite(value) else str(value)
         case dt.date():
             return value.isoformat()
+        case Mapping():
+            return f"{{ {', '.join(_entries(value))} }}" if value else "{}"
         case _ if _is_list(value):
-            return f"[{', '.join(_value(element) for element in value)}]"
+            return f"[{', '.join(toml_value(element) for element in value)}]"
         case _:
             raise TypeError(f"got {value!r} of type {type(value).__name__}, which TOML cannot hold")

@@ -31,10 +31,9 @@ def list_chains(folder: Folder = None) -> None:
 @chains.command()
 def show(name: str, folder: Folder = None) -> None:
     """Show a chain with every field, defaults included."""
-    import json
-
     from ...engine.chain_config import ChainLibrary
     from ...engine.registry import Registry
+    from ...models.toml_text import toml_value
 
     registry = Registry()
     spec = ChainLibrary(*([folder] if folder else [])).get(name)
@@ -43,7 +42,7 @@ def show(name: str, folder: Folder = None) -> None:
     for gadget, fields in spec.steps:
         typer.echo(f'\n[[chain]]\ngadget = "{gadget}"')
         for field, value in registry.resolve(gadget, fields).items():
-            typer.echo(f"{field} = {json.dumps(value)}" if value is not None else f"# {field} is not set")
+            typer.echo(f"{field} = {toml_value(value)}" if value is not None else f"# {field} is not set")
 
 
 @chains.command()
