@@ -61,14 +61,16 @@ def error(images, truth):
     return float((images - truth).norm() / truth.norm())
 
 
-ONE_LAYER = Scd(learning_rate=0.01)
+ONE_LAYER = Scd(learning_rate=0.01, eta=0.0, sigma_max=10.0)
 """Faster than published: there is one layer to learn, where networks have dozens."""
 
 
 def test_a_prior_of_other_images_comes_closer_to_those_that_were_measured(bright):
     truth, problem = bright
     wrong = NormalNetwork(-1, 0.2)
-    still, adapted = (draw(sampler, problem, wrong, noise_of(0, 1)).images for sampler in (Dds(), ONE_LAYER))
+    still, adapted = (
+        draw(sampler, problem, wrong, noise_of(0, 1)).images for sampler in (Dds(eta=0.0, sigma_max=10.0), ONE_LAYER)
+    )
     assert error(still, truth) > 1.2  # what was not measured is drawn around -1
     assert error(adapted, truth) < 0.6
 
@@ -76,7 +78,9 @@ def test_a_prior_of_other_images_comes_closer_to_those_that_were_measured(bright
 def test_a_prior_of_such_images_stays_as_good(bright):
     truth, problem = bright
     right = NormalNetwork(1, 0.2)
-    still, adapted = (draw(sampler, problem, right, noise_of(0, 1)).images for sampler in (Dds(), ONE_LAYER))
+    still, adapted = (
+        draw(sampler, problem, right, noise_of(0, 1)).images for sampler in (Dds(eta=0.0, sigma_max=10.0), ONE_LAYER)
+    )
     assert error(adapted, truth) < 1.15 * error(still, truth)  # two draws: their errors differ by some per cent
 
 
@@ -100,7 +104,7 @@ def test_the_network_is_left_unchanged_to_the_bit(bright):
 @pytest.mark.parametrize(("steps", "adapted"), [(11, 3), (10, 2), (3, 1)])
 def test_it_evaluates_the_prior_once_a_step_and_in_each_adaptation(steps, adapted, bright):
     _, problem = bright
-    prior, sampler = Counting(0, 1.0), Scd(steps=steps, adaptations=4)
+    prior, sampler = Counting(0, 1.0), Scd(steps=steps, adaptations=4, sigma_max=10.0)
     prior.calls.clear()
     drawn = draw(sampler, problem, prior, noise_of(0, 1))
     assert drawn.steps == steps
