@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -58,9 +57,6 @@ def main() -> None:
     """Run the command line; errors of ours are one message on standard error and exit code 1."""
     from ...engine.errors import EchotrainError
 
-    # OpenMP's threads, of torch, wait for more work by spinning, in the way of ONNX Runtime's and of other sessions';
-    # read when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except EchotrainError as error:

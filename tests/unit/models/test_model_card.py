@@ -46,7 +46,18 @@ def test_a_card_reads_back_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize(
     "value",
-    ['quote " and \\ and\nnewline', "Špiclin µ \x7f \U0001f9e0", True, -3, 1e-7, math.inf, dt.date(2026, 1, 2), [1, 2]],
+    [
+        'quote " and \\ and\nnewline',
+        "Špiclin µ \x7f \U0001f9e0",
+        True,
+        -3,
+        1e-7,
+        math.inf,
+        dt.date(2026, 1, 2),
+        [1, 2],
+        {},
+        {"x": [1]},
+    ],
 )
 def test_toml_text_is_read_back_by_the_standard_library(value):
     document = {"plain": value, "table": {"a key": value}, "several": [{"x": value}, {"y": value}]}

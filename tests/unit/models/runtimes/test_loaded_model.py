@@ -10,7 +10,7 @@ from echotrain.models.networks.build import build
 from echotrain.models.runtimes import memory
 from echotrain.models.runtimes.device import find_device
 
-NAMES = tuple(sorted(folder.name for folder in SHIPPED.iterdir()))
+NAMES = shared_store().names("supervised")
 
 
 def scan(height=32, width=24):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from echotrain.models.model_card import ModelCard, ModelError
-from echotrain.models.model_store import ModelStore, write_model
+from echotrain.models.model_store import ModelStore, shared_store, write_model
 from echotrain.models.networks.build import build
 from echotrain.models.runtimes import loaded_model
 from echotrain.models.runtimes.onnx_runtime import OnnxRuntime
@@ -86,3 +86,14 @@ def test_a_network_is_no_prior_and_a_prior_no_network(store):
 def test_names_can_be_asked_for_by_kind(store):
     assert store.names() == ("net", "prior")
     assert store.names("prior") == ("prior",)
+
+
+@pytest.mark.parametrize("name", shared_store().names("prior"))
+def test_a_shipped_prior_is_verified_loads_and_removes_noise(name):
+    prior = shared_store().load_prior(name, device="cpu", runtime="torch")
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 48), indexing="ij")
+    disc = (rows.square() + columns.square() < 0.7).to(torch.complex64)
+    sigma = torch.tensor(0.2)
+    noise = 0.2 * 2**0.5 * torch.randn(1, 64, 48, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    error = prior.denoise(disc + noise, sigma) - disc
+    assert float(error.abs().square().mean()) < 0.15 * float(noise.abs().square().mean())
