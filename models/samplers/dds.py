@@ -53,8 +53,8 @@ class Dds:
     """Share of new noise, 0 (none) to 1 (all). Published: .85."""
     gamma: float | Literal["matched", "adaptive"] = "adaptive"
     """Weight of the measurements: as published, or matched to the noise at each level."""
-    iterations: int = 5
-    """M: conjugate gradients at each level."""
+    iterations: int = 3
+    """M: conjugate gradients at each level. Published: 5."""
     schedule: ScheduleName = "edm"
     """Noise schedule, see ``noise_levels``. Published: ``ddpm``."""
     sigma_max: float = 3.0
