@@ -25,6 +25,7 @@ diffusion_figures = typer.Typer(
 )
 
 _BEST = "dds:eta=1.0,hot=true,sigma_max=0.4"
+_SPREAD = "dds:eta=0.0,sigma_max=10.0"
 _SEED = 0
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")]
@@ -60,7 +61,7 @@ def trajectories(
 
     from ...models.evaluation.trajectory import draw_trajectories, trajectory
 
-    texts = sampler or [_BEST, "dds", "heun", "ula:steps=50", "pc:steps=100"]
+    texts = sampler or [_BEST, _SPREAD, "heun", "ula:steps=50", "pc:steps=100"]
     with _refusals():
         loaded = _Priors(prior, weights, device)
         runs = _parsed(texts)
@@ -94,7 +95,7 @@ def samples(
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = _parsed(sampler or [_BEST, "dds"])
+        runs = _parsed(sampler or [_BEST, _SPREAD])
         seeds = sample_seeds(_SEED, (), count)
         for acceleration in numbers(accelerations):
             case = _scan_case(scan, acceleration, loaded.device)
@@ -145,7 +146,7 @@ def quality(
         budgets = [int(n) for n in numbers(evaluations)]
         runs = [
             (text, name, run)
-            for text, (name, made) in _parsed(sampler or [_BEST, *SAMPLERS]).items()
+            for text, (name, made) in _parsed(sampler or [_BEST, _SPREAD, *SAMPLERS]).items()
             for run in ladder(made, [*budgets, reference] if text == "pc" else budgets)
         ]
         cases = _simulated_cases(slices, matrix, acceleration, loaded.device)
@@ -154,7 +155,7 @@ def quality(
         known, points = read_qualities(table), {}
         for text, name, run in track(runs, "sampling", transient=True):
             for number, case in enumerate(cases):
-                setting = Setting(loaded.label, data, acceleration, number, text, run.steps, run.evaluations, count)
+                setting = Setting(loaded.label, data, acceleration, number, text, str(run), run.evaluations, count)
                 if setting not in known:
                     known[setting] = measure(run, loaded.of(name), case, samples=count, seed=_SEED)
                     append_quality(table, setting, known[setting])

@@ -24,8 +24,9 @@ class Setting:
     number: int
     """Of the slice."""
     sampler: str
-    """Name and settings."""
-    steps: int
+    """Name, and what is not default."""
+    settings: str
+    """All, those of the defaults of the day too."""
     evaluations: int
     """Calls of the prior for one sample."""
     samples: int

@@ -6,14 +6,14 @@ from echotrain.clients.quality_file import append_quality, read_qualities
 from echotrain.engine.errors import ConfigurationError
 from echotrain.models.evaluation.sampler_quality import Quality, Setting
 
-SETTING = Setting("tiny@1 (0123abcd)", "simulated", 8.0, 0, "dds:eta=1.0,hot=true", 20, 20, 4)
+SETTING = Setting("tiny@1 (0123abcd)", "simulated", 8.0, 0, "dds:eta=1.0", "Dds(steps=20, eta=1.0)", 20, 4)
 QUALITY = Quality(psnr=30.25, sample_psnr=29.5, spread=0.75)
 
 
 def test_what_was_appended_is_read(tmp_path):
     file = tmp_path / "q.csv"
     assert read_qualities(file) == {}
-    other = Setting("tiny@1 (0123abcd)", "simulated", 8.0, 1, "pc", 1000, 2000, 4)
+    other = Setting("tiny@1 (0123abcd)", "simulated", 8.0, 1, "pc", "PredictorCorrector(steps=1000)", 2000, 4)
     for setting in (SETTING, other):
         append_quality(file, setting, QUALITY)
     assert read_qualities(file) == {SETTING: QUALITY, other: QUALITY}

@@ -65,7 +65,7 @@ def test_samples_that_are_alike_have_no_spread(case):
 
 def test_a_picture_is_drawn_of_means_over_slices(tmp_path):
     points = {
-        Setting("p", "d", 8.0, n, name, steps, steps, 4): Quality(20.0 + n + steps, 20.0, 0.5)
+        Setting("p", "d", 8.0, n, name, f"{name}({steps})", steps, 4): Quality(20.0 + n + steps, 20.0, 0.5)
         for n in range(2)
         for name in ("a", "b")
         for steps in (5, 10)
