@@ -18,6 +18,7 @@ from ..models.model_card import ModelError
 from ..models.model_store import shared_store
 from ._iterative import finite_measurements, signature_of
 from ._measurements import reconstruction_of
+from ._remarks import remarked
 from ._scan_figures import scan_figures
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
@@ -33,7 +34,14 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
     Each sample is one image that fits the scan and that the prior takes for plausible; details that the scan does not
     hold are invented, in each sample others. Several samples show which: ``estimate_uncertainty``, further down the
     chain, makes mean and maps of them. Slices are reconstructed one by one, volumes slice by slice, which needs their
-    second phase encoding sampled in full. Samples depend on the engine's seed and the image's place in the scan alone.
+    second phase encoding sampled in full.
+
+    The samplers ``volume-dds`` and ``mbir`` take a volume as one: one intensity, one noise level, and total variation
+    from slice to slice holds together what was drawn for each by itself. Any sampling will do. Slices of 2-D scans come
+    one by one and are not gathered, for there are gaps between them: those samplers take each for a volume of one
+    slice, with nothing to hold together, and the image says so.
+
+    Samples depend on the engine's seed and the image's place in the scan alone.
     """
 
     heavy: ClassVar[bool] = True
@@ -41,7 +49,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
     prior: str = "brain-edm"
     """Name of a prior, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
     sampler: str = "dds"
-    """One of ``models.samplers.build.SAMPLERS``."""
+    """One of ``models.samplers.build.SAMPLERS``, or for volumes of its ``VOLUME_SAMPLERS``."""
     settings: dict[str, bool | int | float | str] = field(default_factory=dict)
     """Settings of the sampler, e.g. ``{ eta = 0.85 }``; what is left out is default."""
     steps: Annotated[int, Field(ge=1)] | None = None
@@ -101,18 +109,16 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         """Draw the samples of one image or volume."""
         import torch
 
-        from ..models.partitions import as_slices
-
         loaded = self._loaded
         try:
             volume = finite_measurements(message, loaded.device)
             try:
-                drawn = self._drawn(as_slices(volume), message, loaded)
+                drawn = self._drawn(volume, message, loaded)
             except torch.OutOfMemoryError:  # not even one sample at a time: slowly is better than not at all
                 loaded = shared_store().load_prior(self.prior, device="cpu", runtime=self.runtime)
                 get_logger().warning("out of GPU memory, sampling on the CPU", prior=loaded.card.label)
                 volume = volume.to(loaded.device)
-                drawn = self._drawn(as_slices(volume), message, loaded)
+                drawn = self._drawn(volume, message, loaded)
         except CancelledError:
             raise Cancelled("the session ended while its images were being sampled") from None
         except DataError:
@@ -123,13 +129,15 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         if self.keep_kspace:
             yield message
 
-    def _drawn(self, slices: Measurements, message: CalibratedKSpace, loaded: LoadedPrior) -> list[Samples]:
+    def _drawn(self, volume: Measurements, message: CalibratedKSpace, loaded: LoadedPrior) -> list[Samples]:
+        from ..models.partitions import as_slices, as_stacks
         from ..models.runtimes.memory import check_memory
-        from ..models.samplers.diffusion_reconstruction import sample, sample_seeds
+        from ..models.samplers.diffusion_reconstruction import sample, sample_bytes, sample_seeds
 
-        key, parts = message.kspace.key, slices.split()
+        key = message.kspace.key
+        parts = [as_stacks(volume)] if self._of_volumes else as_slices(volume).split()
         if loaded.device.type == "cpu":  # a GPU says by itself when its memory is short
-            check_memory(parts[0], self.samples * loaded.pixel_bytes, loaded.card.label)
+            check_memory(parts[0], sample_bytes(parts[0], self.samples, loaded.pixel_bytes), loaded.card.label)
         drawn = []
         for number, one in enumerate(parts):
             drawn.append(
@@ -144,6 +152,12 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
                 )
             )
         return drawn
+
+    @property
+    def _of_volumes(self) -> bool:
+        from ..models.samplers.build import VOLUME_SAMPLERS
+
+        return self.sampler in VOLUME_SAMPLERS
 
     def _tell(self, done: int, total: int, place: int) -> None:
         self._context.notify(Progress("reconstruct_diffusion", done, total, f"slice {place}"))
@@ -180,7 +194,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         reasons = [f"matrix {side}, trained for {low} to {high}" for side in dict.fromkeys(sides)]
         requested, steps = first.requested, min(part.steps for part in drawn)
         expired = ", the deadline ended it: best estimate so far" if any(part.expired for part in drawn) else ""
-        return {
+        meta: Mapping[str, MetaValue] = {
             "EchotrainModel": card.label,
             "EchotrainModelHash": card.sha256[:16],
             "EchotrainModelRuntime": loaded.provider,
@@ -190,3 +204,9 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             "EchotrainOutOfRange": "; ".join(reasons),
             **scan_figures(volume, noise=first.posed.noise),
         }
+        if not self._of_volumes:
+            return meta
+        coupled = volume.kspace.ndim == 5
+        held = f"total variation between {volume.kspace.shape[2]} slices" if coupled else "none, of a single slice"
+        meta = {**meta, "EchotrainSliceCoupling": held}
+        return meta if coupled else remarked(meta, f"{self.sampler} holds slices of volumes together: here is but one")

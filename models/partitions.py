@@ -1,4 +1,4 @@
-"""Volumes as slices, where the second phase encoding was sampled in full."""
+"""Volumes as slices, where the second phase encoding was sampled in full, and slices as volumes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from dataclasses import replace
 
 from .measurements import Measurements
 from .operators.fourier import FourierOperator
+
+
+def partitions_alike(measurements: Measurements) -> bool:
+    """Return whether every partition of volumes was sampled, and all in the same lines."""
+    mask = measurements.mask
+    return bool((mask == mask[:, :, :1]).all())
 
 
 def as_slices(measurements: Measurements) -> Measurements:
@@ -31,7 +37,7 @@ def as_slices(measurements: Measurements) -> Measurements:
     if measurements.kspace.ndim == 4:
         return measurements
     mask = measurements.mask
-    if not (mask == mask[:, :, :1]).all():
+    if not partitions_alike(measurements):
         rows = mask.flatten(3).any(dim=3)[0, 0]
         raise ValueError(
             f"{int(rows.sum())} of {len(rows)} partitions (kz) were sampled, or not all alike; reconstructing slice by "
@@ -43,4 +49,16 @@ def as_slices(measurements: Measurements) -> Measurements:
         kspace=kspace.transpose(1, 2).flatten(0, 1),
         mask=mask.transpose(1, 2).flatten(0, 1),
         maps=measurements.maps.transpose(1, 2).flatten(0, 1),
+    )
+
+
+def as_stacks(measurements: Measurements) -> Measurements:
+    """Turn each slice of a batch into a volume of one partition; volumes are returned as they are."""
+    if measurements.kspace.ndim == 5:
+        return measurements
+    return replace(
+        measurements,
+        kspace=measurements.kspace.unsqueeze(2),
+        mask=measurements.mask.unsqueeze(2),
+        maps=measurements.maps.unsqueeze(2),
     )

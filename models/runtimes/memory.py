@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import resource
 from pathlib import Path
 
@@ -59,14 +60,15 @@ def check_memory(measurements: Measurements, pixel_bytes: float, what: str) -> N
     MemoryError
         An estimate of what it takes is more than what is free.
     """
-    batch, coils, height, width = measurements.kspace.shape
+    batch, coils, *matrix = measurements.kspace.shape
     device = measurements.kspace.device
-    needed = batch * height * width * (pixel_bytes + _COMPLEX_COPIES * coils * 8)
+    needed = batch * math.prod(matrix) * (pixel_bytes + _COMPLEX_COPIES * coils * 8)
     free = free_bytes(device)
     if needed > free:
+        size, kind = " x ".join(map(str, matrix)), "slices" if len(matrix) == 2 else "volumes"
         raise MemoryError(
-            f"{what} would take about {needed / 2**30:.2g} GiB for {batch} slices of {height} x {width} from {coils} "
-            f"coils, {free / 2**30:.2g} GiB are free on {device}; compress coils, crop, or use a smaller model"
+            f"{what} would take about {needed / 2**30:.2g} GiB for {batch} {kind} of {size} from {coils} coils, "
+            f"{free / 2**30:.2g} GiB are free on {device}; compress coils, crop, or use a smaller model"
         )
 
 

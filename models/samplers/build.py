@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from .adadiff import AdaDiff
 from .annealed_langevin import AnnealedLangevin
 from .dds import Dds
+from .diffusion_mbir import DiffusionMbir
 from .dps import Dps
 from .heun import Heun
 from .hfs import HighFrequencySpace
@@ -23,6 +24,7 @@ from .predictor_corrector import PredictorCorrector
 from .sampler import Sampler
 from .scd import Scd
 from .smrd import Smrd
+from .volume_dds import VolumeDds
 
 SAMPLERS: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -41,8 +43,13 @@ SAMPLERS: Mapping[str, type[Any]] = MappingProxyType(
 )
 """Every sampler that reconstructs a slice, by the name that chains and command lines use."""
 
+VOLUME_SAMPLERS: Mapping[str, type[Any]] = MappingProxyType({"volume-dds": VolumeDds, "mbir": DiffusionMbir})
+"""Those that reconstruct a volume as one, and hold its slices together."""
+
 DIFFERENTIATING = frozenset({"dps", "scd", "adadiff"})
 """Those that need a prior which can be differentiated, which runtimes but PyTorch's cannot."""
+
+_ALL: Mapping[str, type[Any]] = {**SAMPLERS, **VOLUME_SAMPLERS}
 
 
 def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
@@ -51,7 +58,7 @@ def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
     Parameters
     ----------
     name
-        One of ``SAMPLERS``.
+        One of ``SAMPLERS`` or ``VOLUME_SAMPLERS``.
     settings
         Its fields, plain values as TOML and JSON have them; what is left out is default.
 
@@ -60,9 +67,9 @@ def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
     ValueError
         No such sampler or setting, or a value that the setting does not take; the message names the known ones.
     """
-    if name not in SAMPLERS:
-        raise ValueError(f"got the sampler {name!r}{_hint(name, SAMPLERS)} Known: {', '.join(SAMPLERS)}")
-    kind = SAMPLERS[name]
+    if name not in _ALL:
+        raise ValueError(f"got the sampler {name!r}{_hint(name, _ALL)} Known: {', '.join(_ALL)}")
+    kind = _ALL[name]
     hints = get_type_hints(kind, include_extras=True)
     known = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     for unknown in settings.keys() - known.keys():
@@ -77,13 +84,13 @@ def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:
     Parameters
     ----------
     name
-        The sampler's, one of ``SAMPLERS``.
+        The sampler's, as for ``build_sampler``.
     sampler
         With its settings.
     samples
         How many of one image.
     """
-    default = SAMPLERS[name]()
+    default = _ALL[name]()
     changed = [
         f"-{field.name}_{getattr(sampler, field.name)}"
         for field in dataclasses.fields(cast("Any", sampler))

@@ -1,4 +1,4 @@
-"""What stacks of slices need besides a prior of slices: something that holds them together."""
+"""What holds stacks of slices together, as a prior of slices does not."""
 
 from __future__ import annotations
 
@@ -9,19 +9,6 @@ from ..classical.conjugate_gradient import conjugate_gradient
 from ..operators.finite_differences import FiniteDifferences
 from ..operators.linear_operator import LinearOperator
 from ..operators.proximal import soft_threshold
-from ..priors.prior import Prior
-
-
-class SlicePrior:
-    """A prior of slices as one of stacks, (batch, z, y, x), whose slices do not depend on each other."""
-
-    def __init__(self, slices: Prior) -> None:
-        self._slices, self.sigmas = slices, slices.sigmas
-
-    def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Denoise every slice, in one batch; see ``Prior``."""
-        each = sigma if sigma.ndim == 0 else sigma.repeat_interleave(x.shape[1])
-        return self._slices.denoise(x.flatten(0, 1), each).reshape(x.shape)
 
 
 class CoherentSlices:
@@ -47,11 +34,21 @@ class CoherentSlices:
         rho: the larger, the more a round holds slices together, and the less it asks for the measurements.
     iterations
         Conjugate gradients in a round.
+
+    Raises
+    ------
+    ValueError
+        Images are no stacks.
     """
 
     def __init__(
         self, operator: LinearOperator, zero_filled: Tensor, weight: float, penalty: float, iterations: int
     ) -> None:
+        if zero_filled.ndim != 4:
+            raise ValueError(
+                f"images are {tuple(zero_filled.shape)}, expected stacks of slices, (batch, z, y, x): this sampler is "
+                "for volumes; for single slices take another, such as dds"
+            )
         self._operator, self._zero_filled = operator, zero_filled
         self._weight, self._penalty, self._iterations = weight, penalty, iterations
         self._differences = FiniteDifferences((-3,))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from ..priors.prior import Prior
-from .coherent_slices import CoherentSlices, SlicePrior
+from .coherent_slices import CoherentSlices
 from .inverse_problem import InverseProblem
 from .noise import Noise
 from .schedules import descent
@@ -55,14 +55,13 @@ class DiffusionMbir:
         """Sample; see ``Sampler``."""
         zero_filled = problem.operator.adjoint(problem.y)
         coherent = CoherentSlices(problem.operator, zero_filled, self.tv, self.penalty, iterations=1)
-        slices = SlicePrior(prior)
         x = self.sigma_max * noise(zero_filled)
         for sigma, lower in pairwise(descent("geometric", self.steps, self.sigma_max, self.sigma_min)):
-            s = score(denoised(slices, x, sigma), x, sigma)
+            s = score(denoised(prior, x, sigma), x, sigma)
             of_slices = s.flatten(0, 1)
             step = 2 * parts(of_slices) * (self.snr / norms(of_slices)).square().reshape(*s.shape[:2], 1, 1)
             x = x + step * s + (2 * step).sqrt() * noise(x)
-            clean = denoised(slices, x, sigma)
+            clean = denoised(prior, x, sigma)
             removed = sigma**2 - lower**2
             x = x + removed * score(clean, x, sigma)
             if lower > 0:

@@ -13,10 +13,14 @@ from torch import Tensor
 
 from ..measurements import Measurements
 from ..priors.prior import Prior
+from ..priors.slice_prior import TOGETHER, SlicePrior
 from .draw import draw
 from .noise import item_noise
 from .posed import Posed, pose
 from .sampler import Sampler
+
+_IMAGES = 16
+"""Complex images that a sampler of volumes keeps, with its conjugate gradients."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Samples:
     expired: bool
     """The deadline came before the last step: these are the best estimates until then."""
     together: int
-    """Samples drawn together: fewer than all where memory was short."""
+    """Samples drawn together: fewer than all where memory was short; of volumes always one."""
 
 
 def sample(
@@ -50,14 +54,15 @@ def sample(
     """Draw samples of one slice or volume.
 
     A sample is a function of the scan and its seed: the same whatever it is drawn together with (on a CPU to the bit,
-    if the prior is).
+    if the prior is). A volume is one problem, of one intensity and one noise level, whatever was sampled of its
+    partitions; its slices are denoised one by one.
 
     Parameters
     ----------
     measurements
         One slice or volume, on the device of the prior.
     prior, sampler
-        What to draw by.
+        What to draw by; the prior is one of slices.
     seeds
         One for each sample, at least one.
     seconds
@@ -80,7 +85,11 @@ def sample(
     posed = pose(measurements)
     inside = measurements.maps.abs().amax(dim=1) > 0
     images: list[Tensor] = []
-    steps, expired, together = sampler.steps, False, len(seeds)
+    volume = inside.ndim == 4
+    if volume:
+        prior = SlicePrior(prior)
+    # the slices of one volume fill a device, several volumes only its memory
+    steps, expired, together = sampler.steps, False, 1 if volume else len(seeds)
     while len(images) < len(seeds):
         first, left = len(images), len(seeds) - len(images)
         group = seeds[first : first + together]
@@ -106,6 +115,25 @@ def sample(
 
 def _tell(progress: Callable[[int, int], None], first: int, group: int, samples: int, done: int, steps: int) -> None:
     progress(first * steps + group * done, samples * steps)
+
+
+def sample_bytes(measurements: Measurements, samples: int, pixel_bytes: float) -> float:
+    """Return about how much memory ``sample`` takes per pixel, besides that of k-space and maps.
+
+    Parameters
+    ----------
+    measurements
+        One slice or volume.
+    samples
+        How many.
+    pixel_bytes
+        Of the prior, for a pixel of one slice.
+    """
+    if measurements.kspace.ndim == 4:
+        return samples * pixel_bytes
+    slices, coils = measurements.kspace.shape[2], measurements.kspace.shape[1]
+    # one volume at a time: its images in double, those of its slices in turn, and all samples when they are finished
+    return pixel_bytes * min(1.0, TOGETHER / slices) + 8 * (_IMAGES + 3 * samples + 2 * coils)
 
 
 def sample_seeds(seed: int, place: Sequence[int], samples: int) -> list[int]:

@@ -11,6 +11,9 @@ from ..classical.cg_sense import CGSense
 from ..classical.zero_filled import brightness
 from ..measurements import Measurements
 from ..noise_level import estimated_noise
+from ..operators.linear_operator import LinearOperator
+from ..operators.slicewise import Slicewise
+from ..partitions import as_slices, partitions_alike
 from .inverse_problem import InverseProblem
 
 _LEAST_NOISE = 1e-3
@@ -55,16 +58,25 @@ def pose(measurements: Measurements) -> Posed:
         raise ValueError("k-space or maps hold values that are not finite")
     if not image.abs().amax() > 0:
         raise ValueError("there is no signal: k-space, or every coil map, is zero")
+    operator, y = _measured(measurements)
     noise = estimated_noise(measurements) if measurements.noise is None else measurements.noise
     problem = InverseProblem(
-        operator=measurements.operator(),
-        y=measurements.kspace / scale,
+        operator=operator,
+        y=y / scale,
         sigma=max(noise / math.sqrt(2) / scale, _LEAST_NOISE),
         shape=tuple(image.shape),
         start=image / scale,
         calibration=calibration_mask(measurements),
     )
     return Posed(problem, scale, noise, measurements.noise is None)
+
+
+def _measured(measurements: Measurements) -> tuple[LinearOperator, Tensor]:
+    """Return A and y; slices of a volume that were measured alike one by one, in a fraction of time and memory."""
+    if measurements.kspace.ndim == 5 and partitions_alike(measurements):
+        slices = as_slices(measurements)
+        return Slicewise(slices.operator()), slices.kspace[None]
+    return measurements.operator(), measurements.kspace
 
 
 def calibration_mask(measurements: Measurements) -> Tensor | None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from ..priors.prior import Prior
-from .coherent_slices import CoherentSlices, SlicePrior
+from .coherent_slices import CoherentSlices
 from .inverse_problem import InverseProblem
 from .noise import Noise
 from .schedules import ScheduleName, descent
@@ -55,10 +55,9 @@ class VolumeDds:
         """Sample; see ``Sampler``."""
         zero_filled = problem.operator.adjoint(problem.y)
         coherent = CoherentSlices(problem.operator, zero_filled, self.tv, self.penalty, self.iterations)
-        slices = SlicePrior(prior)
         x = self.sigma_max * noise(zero_filled)
         for sigma, lower in pairwise(descent(self.schedule, self.steps, self.sigma_max, self.sigma_min)):
-            x0 = denoised(slices, x, sigma)
+            x0 = denoised(prior, x, sigma)
             clean = coherent(x0)
             epsilon = (x - x0) / sigma
             x = clean + lower * (math.sqrt(1 - self.eta**2) * epsilon + self.eta * noise(x))

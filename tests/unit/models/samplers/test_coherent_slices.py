@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from echotrain.models.operators.sampling import SamplingMask
-from echotrain.models.priors.gaussian import GaussianPrior
-from echotrain.models.samplers.coherent_slices import CoherentSlices, SlicePrior
+from echotrain.models.samplers.coherent_slices import CoherentSlices
 
 
 def settled(y, mask, start, weight):
@@ -40,10 +39,6 @@ def test_what_no_slice_measured_stays_as_it_was_given():
     assert torch.equal(coherent(coherent(start)), start)
 
 
-@pytest.mark.parametrize("sigma", [torch.tensor(0.7), torch.tensor([0.7, 0.2])])
-def test_a_prior_of_slices_denoises_each_slice_of_each_stack(sigma):
-    slices = GaussianPrior(torch.arange(6.0), torch.diag(torch.arange(1.0, 7.0)))
-    x = torch.randn(2, 4, 2, 3, generator=torch.Generator().manual_seed(0))
-    denoised = SlicePrior(slices).denoise(x, sigma)
-    for item in range(2):
-        torch.testing.assert_close(denoised[item], slices.denoise(x[item], sigma.expand(2)[item]))
+def test_single_slices_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 4, 4\), expected stacks of slices, .*such as dds"):
+        CoherentSlices(SamplingMask(torch.ones(4, 4)), torch.zeros(1, 4, 4), 0.1, 0.5, 5)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from echotrain.models.priors.slice_prior import SlicePrior
 from echotrain.models.samplers.dds import Dds
 from echotrain.models.samplers.draw import draw
 from echotrain.models.samplers.noise import batch_noise, item_noise
@@ -19,7 +20,7 @@ def test_slices_jitter_less_than_one_by_one(stack_case):
     case = stack_case()
     slicewise = Dds(steps=30, eta=0.85, gamma=5.0, iterations=5)
     apart = draw(slicewise, case.slices, case.prior, batch_noise(torch.Generator().manual_seed(0))).images
-    together = draw(FAST, case.volume, case.prior, noise_of(0)).images
+    together = draw(FAST, case.volume, SlicePrior(case.prior), noise_of(0)).images
     assert case.jitter(apart) > 3
     assert case.jitter(together) < 0.5 * case.jitter(apart)
     assert case.error(together) < 0.6 * case.error(apart)
@@ -38,7 +39,7 @@ def test_each_step_evaluates_the_prior_once_from_the_same_first_to_the_same_last
             return case.prior.denoise(x, sigma)
 
     sampler = replace(FAST, steps=steps)
-    drawn = draw(sampler, case.volume, Recording(), noise_of(0))
+    drawn = draw(sampler, case.volume, SlicePrior(Recording()), noise_of(0))
     assert drawn.images.shape == case.volume.shape
     assert drawn.images.dtype == torch.complex128
     assert len(asked) == sampler.evaluations == drawn.steps == steps
@@ -48,7 +49,7 @@ def test_each_step_evaluates_the_prior_once_from_the_same_first_to_the_same_last
 def test_a_stack_is_the_same_whatever_it_is_computed_together_with(stack_case):
     case = stack_case()
     two = replace(case.volume, y=case.volume.y.expand(2, *case.volume.y.shape[1:]), shape=(2, *case.volume.shape[1:]))
-    together = draw(FAST, two, case.prior, noise_of(0, 1)).images
-    alone = draw(FAST, case.volume, case.prior, noise_of(1)).images
+    together = draw(FAST, two, SlicePrior(case.prior), noise_of(0, 1)).images
+    alone = draw(FAST, case.volume, SlicePrior(case.prior), noise_of(1)).images
     torch.testing.assert_close(together[1:], alone, rtol=1e-6, atol=1e-6)
     assert not torch.allclose(together[:1], alone)
