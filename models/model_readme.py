@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .model_card import Metric, ModelCard
 
 _KINDS = {"prior": "diffusion prior", "supervised": "supervised reconstruction model"}
 
+_SAMPLES = (
+    "Images that the prior makes up of noise alone, and below them images that it has never seen, in random views as "
+    "in training: magnitudes on one scale, and the phase of the first row of each, from -pi (black) to pi (white)."
+)
 
-def model_readme(card: ModelCard, *, curves: bool) -> str:
-    """Return README.md of a model's folder; ``curves``: whether curves.png is there to be shown."""
+
+def write_readme(card: ModelCard, folder: Path) -> None:
+    """Write README.md of a model's folder, with the pictures that are there."""
+    curves, samples = ((folder / name).is_file() for name in ("curves.png", "samples.png"))
+    (folder / "README.md").write_text(model_readme(card, curves=curves, samples=samples), encoding="utf-8")
+
+
+def model_readme(card: ModelCard, *, curves: bool = False, samples: bool = False) -> str:
+    """Return README.md of a model's folder; ``curves``, ``samples``: whether such a picture is there to be shown."""
     trained = card.trained
     ranges = ", ".join(
         f"{name} {low:g} to {high:g}" if low < high else f"{name} {low:g}"
@@ -40,6 +53,8 @@ def model_readme(card: ModelCard, *, curves: bool) -> str:
     if curves:
         lines += ["", "![Loss and validation over training](curves.png)"]
     lines += ["", "## Data", *(f"- {source.title}. Licence: {source.licence}." for source in card.data)]
+    if samples:
+        lines += ["", "## Samples", _SAMPLES, "", "![Unconditional samples and held-out images](samples.png)"]
     if card.metrics:
         lines += ["", "## Quality", "| case | metric | value | 95 % interval |", "|---|---|---|---|"]
         lines += [_metric_row(metric) for metric in card.metrics]

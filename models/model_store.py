@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .model_card import ModelCard, ModelError, read_card, write_card
-from .model_readme import model_readme
+from .model_readme import write_readme
 
 if TYPE_CHECKING:  # torch starts slowly: names and cards are had without it
     import torch
@@ -261,8 +261,8 @@ def write_model(
     begun.write_bytes(content)
     begun.replace(folder / WEIGHTS)
     write_card(written, folder)
-    readme = model_readme(written, curves=(folder / "curves.png").is_file())
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / "samples.png").unlink(missing_ok=True)  # of the weights before
+    write_readme(written, folder)
     return written
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .evaluate import numbers
+from .prior_figures import prior as _prior
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +24,7 @@ diffusion_figures = typer.Typer(
     help="Draw how diffusion priors reconstruct: trajectories, samples, quality against evaluations.",
     no_args_is_help=True,
 )
+diffusion_figures.command("prior")(_prior)
 
 _BEST = "dds:eta=1.0,hot=true,sigma_max=0.4"
 _SPREAD = "dds:eta=0.0,sigma_max=10.0"

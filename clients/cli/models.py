@@ -41,7 +41,7 @@ def show(name: str) -> None:
     from ...models.model_store import shared_store
 
     try:
-        Console().print(Markdown(model_readme(shared_store().card(name), curves=False)))
+        Console().print(Markdown(model_readme(shared_store().card(name))))
     except ModelError as error:
         raise ConfigurationError(str(error)) from None
 

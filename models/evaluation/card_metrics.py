@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..model_card import Metric, read_card, write_card
-from ..model_readme import model_readme
+from ..model_readme import write_readme
 from .evaluate import Summary
+from .prior_report import SUBJECTS
 
 
 def record_metrics(folder: Path, summaries: Iterable[Summary]) -> None:
@@ -27,7 +28,6 @@ def record_metrics(folder: Path, summaries: Iterable[Summary]) -> None:
     OSError
         It cannot be written.
     """
-    card = read_card(folder)
     new: list[Metric] = []
     replaced: list[str] = []
     for row in summaries:
@@ -36,8 +36,33 @@ def record_metrics(folder: Path, summaries: Iterable[Summary]) -> None:
         slices = f"{row.slices} slice{'s' if row.slices > 1 else ''}"
         figures = {"PSNR": row.psnr, "SSIM": row.ssim, "NRMSE": row.nrmse}
         new += [Metric(case=case + slices, metric=m, value=f.value, interval=f.interval) for m, f in figures.items()]
-    kept = [metric for metric in card.metrics if not metric.case.startswith(tuple(replaced))]
-    written = card.model_copy(update={"metrics": (*kept, *new)})
+    _replace(folder, tuple(replaced), new)
+
+
+def record_prior(folder: Path, metrics: Iterable[Metric]) -> None:
+    """Put the figures of ``prior_metrics`` into a prior's card and README, in the place of all former ones.
+
+    Parameters
+    ----------
+    folder
+        The model's own.
+    metrics
+        Of this model.
+
+    Raises
+    ------
+    ModelError
+        The folder holds no card.
+    OSError
+        It cannot be written.
+    """
+    _replace(folder, SUBJECTS, metrics)
+
+
+def _replace(folder: Path, cases: tuple[str, ...], metrics: Iterable[Metric]) -> None:
+    """Write metrics into card and README, and leave out those there are whose case begins with one of ``cases``."""
+    card = read_card(folder)
+    kept = [metric for metric in card.metrics if not metric.case.startswith(cases)]
+    written = card.model_copy(update={"metrics": (*kept, *metrics)})
     write_card(written, folder)
-    readme = model_readme(written, curves=(folder / "curves.png").is_file())
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    write_readme(written, folder)

@@ -26,7 +26,7 @@ def denoising(levels: Levels) -> Objective:
     """Return the weighted squared error of D(x0 + sigma z, sigma) over a batch as an objective.
 
     The weight, (sigma^2 + s^2) / (sigma s)^2, makes that the squared error of F (Karras 2022, eq. 8): with it no noise
-    level outweighs the others. Images are the batch's targets, noise-free, in units of ``image_scale``.
+    level outweighs the others. Images are ``clean_images`` of the batch's targets.
 
     Parameters
     ----------
@@ -42,16 +42,28 @@ def denoising(levels: Levels) -> Objective:
     def loss(network: Network, batch: TrainingBatch, generator: torch.Generator) -> Tensor:
         if not isinstance(network, DiffusionPrior):
             raise TypeError(f"got {type(network).__name__} to train by denoising, expected DiffusionPrior")
-        device, size = batch.target.device, len(batch.target)
-        intensity = (_INTENSITY_DEVIATION * torch.randn(size, 1, 1, generator=generator, device=device)).exp()
-        clean = intensity * batch.target / image_scale(batch.target)
-        sigma = levels(network, size, generator)
-        noise = torch.randn(clean.shape, dtype=clean.dtype, generator=generator, device=device) * math.sqrt(2)
+        clean = clean_images(batch.target, generator)
+        sigma = levels(network, len(clean), generator)
+        noise = torch.randn(clean.shape, dtype=clean.dtype, generator=generator, device=clean.device) * math.sqrt(2)
         error = network.denoise(clean + sigma[:, None, None] * noise, sigma) - clean
         squared = torch.view_as_real(error).square().flatten(1).mean(dim=1)
         return (squared * (sigma.square() + network.sigma_data**2) / (sigma * network.sigma_data).square()).mean()
 
     return loss
+
+
+def clean_images(target: Tensor, generator: torch.Generator) -> Tensor:
+    """Return what a prior is a distribution of: images in units of ``image_scale``, give or take some per cent.
+
+    Parameters
+    ----------
+    target
+        (batch, y, x) complex64, noise-free.
+    generator
+        Of the intensities, on the device of the images.
+    """
+    drawn = torch.randn(len(target), 1, 1, generator=generator, device=target.device)
+    return (_INTENSITY_DEVIATION * drawn).exp() * target / image_scale(target)
 
 
 def log_normal(network: DiffusionPrior, size: int, generator: torch.Generator) -> Tensor:

@@ -71,6 +71,14 @@ def test_the_card_gets_checksum_and_size_of_the_weights(store, tmp_path):
     assert written.sha256 in (tmp_path / "tiny" / "README.md").read_text()
 
 
+def test_samples_of_former_weights_are_not_shown_as_those_of_the_new_ones(store, tmp_path):
+    picture, readme = tmp_path / "tiny" / "samples.png", tmp_path / "tiny" / "README.md"
+    picture.touch()
+    write_model(tmp_path / "tiny", random_state(), store.card("tiny"))
+    assert not picture.exists()
+    assert picture.name not in readme.read_text()
+
+
 def test_half_precision_halves_the_file_and_computes_in_single(store, tmp_path):
     write_model(tmp_path / "half", random_state(), card("half"), storage="float16")
     state = store.network("half").state_dict()

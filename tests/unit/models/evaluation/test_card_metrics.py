@@ -1,9 +1,12 @@
 import datetime as dt
 
+import numpy as np
 import pytest
+import torch
 
-from echotrain.models.evaluation.card_metrics import record_metrics
+from echotrain.models.evaluation.card_metrics import record_metrics, record_prior
 from echotrain.models.evaluation.evaluate import Result, summarise
+from echotrain.models.evaluation.prior_report import HELD_OUT, SAMPLES, Compared, prior_metrics
 from echotrain.models.model_card import Metric, ModelCard, ModelError, read_card, write_card
 from echotrain.models.trained_range import TrainedRange
 
@@ -52,6 +55,32 @@ def test_figures_are_added_and_replace_those_of_the_same_case(folder):
     assert again.interval[0] < 33 < again.interval[1]
     assert len(found) == 1 + 3 + 3
     assert "| simulated, uniform lines, R = 4, 3 slices | NRMSE | 0.1 |" in (folder / "README.md").read_text()
+
+
+def test_figures_of_a_prior_replace_all_former_ones(folder):
+    def metrics(count):
+        samples = torch.randn(count, 16, 16, dtype=torch.complex64, generator=torch.Generator().manual_seed(count))
+        compared = Compared(samples, samples + 1, 2 * samples, "Heun", "some file")
+        return prior_metrics(compared, {0.3: np.array([0.2, 0.4])}, sigma_max=80.0)
+
+    record_prior(folder, metrics(3))
+    record_metrics(folder, summaries([30.0, 32.0]))
+    record_prior(folder, metrics(4))
+    cases = [m.case for m in read_card(folder).metrics]
+    assert f"{SAMPLES} (4, Heun)" in cases
+    assert f"{HELD_OUT} (4, some file)" in cases
+    assert not any("(3" in case for case in cases)
+    assert {"validation", "simulated, uniform lines, R = 4, 2 slices"} < set(cases)
+    found = {(m.case, m.metric): m for m in metrics(4)}
+    assert len(found) == len(cases) - 4
+    assert found["denoising of held-out images", "rms error over sigma, sigma = 0.3"].value == pytest.approx(0.3)
+    assert found[f"{SAMPLES} (4, Heun)", "mean magnitude"].interval is not None
+    readme = (folder / "README.md").read_text()
+    assert "| denoising of held-out images | rms error over sigma, sigma = 0.3 | 0.3 | 0.2 to 0.4 |" in readme
+    assert "samples.png" not in readme
+    (folder / "samples.png").touch()
+    record_prior(folder, metrics(4))
+    assert "(samples.png)" in (folder / "README.md").read_text()
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):
