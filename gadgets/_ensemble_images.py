@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,10 +14,17 @@ from torch import Tensor
 from ..engine.errors import DataError
 from ..engine.messages import MetaValue
 from ..engine.records import Reconstruction
+from ..models.uncertainty.classical_members import Setting
 from ..models.uncertainty.running_ensemble import Construction, RunningEnsemble
 
-_EACH = ("EchotrainModel", "EchotrainModelHash", "EchotrainModelRuntime")
+_EACH = ("EchotrainModel", "EchotrainModelHash", "EchotrainModelRuntime", "EchotrainMethodSettings")
 """Metadata that each image may have its own of."""
+
+
+def classical_settings(image: Reconstruction) -> Mapping[str, Mapping[str, Setting]]:
+    """Return the settings of the classical method that made an image, by its name; empty for any other image."""
+    settings: dict[str, dict[str, Setting]] = tomllib.loads(str(image.meta.get("EchotrainMethodSettings", "")))
+    return settings
 
 
 class EnsembleImages:
@@ -34,6 +42,8 @@ class EnsembleImages:
         self.came: list[str] = []
         self.models: dict[str, str] = {}
         """By name, the beginning of its weights' SHA-256."""
+        self.settings: dict[str, Mapping[str, Setting]] = {}
+        """Of classical methods, by name."""
         self._wanted = wanted
         self._running = RunningEnsemble(torch.Generator().manual_seed(seed))
         self._metas: list[Mapping[str, MetaValue]] = []
@@ -62,6 +72,7 @@ class EnsembleImages:
         self.came.append(name)
         if (model := image.meta.get("EchotrainModel")) is not None:
             self.models[str(model).partition("@")[0]] = str(image.meta.get("EchotrainModelHash", ""))
+        self.settings.update(classical_settings(image))
         if image.meta not in self._metas:
             self._metas.append(image.meta)
         self._history.update(dict.fromkeys(image.history))
@@ -88,11 +99,11 @@ class EnsembleImages:
 
     @property
     def meta(self) -> Mapping[str, MetaValue]:
-        """Metadata of the first, with the models of all."""
+        """Metadata of the first, with what it lacks of the others', and the models of all."""
         beyond = self._distinct("EchotrainOutOfRange")
         each = {name: self._distinct(name) for name in _EACH}
         return {
-            **self.first.meta,
+            **{name: value for meta in reversed(self._metas) for name, value in meta.items()},
             **{name: values[0] if len(values) == 1 else values for name, values in each.items() if values},
             "EchotrainOutOfRange": "; ".join(beyond),
             "EchotrainSamples": self.share,

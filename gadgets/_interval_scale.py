@@ -15,6 +15,7 @@ from .reconstruct_fourier import reconstruction_grid
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.uncertainty.calibration_record import CalibrationRecord
+    from ..models.uncertainty.classical_members import Setting
     from ..models.uncertainty.running_ensemble import Construction
 
 
@@ -31,7 +32,13 @@ class IntervalScale:
 
 
 def interval_scale(
-    store: ModelStore, method: str, models: Mapping[str, str], image: Reconstruction, faults: Sequence[str] = ()
+    store: ModelStore,
+    method: str,
+    models: Mapping[str, str],
+    image: Reconstruction,
+    *,
+    settings: Mapping[str, Mapping[str, Setting]],
+    faults: Sequence[str],
 ) -> IntervalScale:
     """Look up the calibration of an ensemble, and whether it holds for an image.
 
@@ -48,6 +55,8 @@ def interval_scale(
         sought beside the first by name.
     image
         Of the ensemble, with the metadata of ``scan_figures``.
+    settings
+        Of classical methods among them, by name.
     faults
         What makes this image another than those calibrated on, whatever the record says.
     """
@@ -56,7 +65,7 @@ def interval_scale(
     record = _record(store, method, models)
     reasons = (
         *faults,
-        *([f"there is no calibration of {method}"] if record is None else _outside(record, models, image)),
+        *([f"there is no calibration of {method}"] if record is None else _outside(record, models, settings, image)),
     )
     if record is None or reasons:
         construction: Construction = "deviation" if record is None else record.construction
@@ -81,10 +90,12 @@ def _record(store: ModelStore, method: str, models: Mapping[str, str]) -> Calibr
     """Return the record of an ensemble, if there is one that can be read; the log says what is wrong with one."""
     from ..models.uncertainty.calibration_record import calibration_file, load_calibration
 
+    if not models:
+        return None
     try:
-        folder = store.folder(min(models, default=""))
+        folder = store.folder(min(models))
         return load_calibration(folder, method) if calibration_file(folder, method).is_file() else None
-    except ModelError as error:
+    except (ModelError, OSError) as error:  # of many members, the name may be too long for a file
         get_logger().warning("no calibration", method=method, error=str(error))
         return None
 
@@ -102,7 +113,12 @@ def _labels(promise: str, construction: str, factor: float) -> Mapping[str, Meta
     }
 
 
-def _outside(record: CalibrationRecord, models: Mapping[str, str], image: Reconstruction) -> tuple[str, ...]:
+def _outside(
+    record: CalibrationRecord,
+    models: Mapping[str, str],
+    settings: Mapping[str, Mapping[str, Setting]],
+    image: Reconstruction,
+) -> tuple[str, ...]:
     """Say why a record does not hold for an image."""
     if not {"EchotrainAcceleration", "EchotrainCoils"} <= image.meta.keys():
         return ("what reconstructed the image does not say of what acceleration and coils",)
@@ -115,4 +131,5 @@ def _outside(record: CalibrationRecord, models: Mapping[str, str], image: Recons
         matrix=(height, width),
         coils=int(str(image.meta["EchotrainCoils"])),
         snr=None if snr is None else float(str(snr)),
+        settings=settings,
     )

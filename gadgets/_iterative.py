@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.errors import DataError
 from ..engine.gadget import Signature
 from ..engine.records import CalibratedKSpace, Reconstruction
+from ..models.toml_text import toml_value
 from ._measurements import measurements_of, reconstruction_of
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
@@ -33,13 +34,27 @@ def reconstructed(
 ) -> Reconstruction:
     """Reconstruct one image or volume; arguments as for ``reconstruction_of``.
 
+    Its metadata hold ``EchotrainMethodSettings``, in TOML: calibrations of ensembles go by them.
+
     Raises
     ------
     DataError
         As ``finite_measurements``.
     """
-    image = reconstruct(finite_measurements(message, device))
-    return reconstruction_of(message, image, method=method, step=step, magnitude=magnitude)
+    from ..models.uncertainty.classical_members import settings_of
+
+    measurements = finite_measurements(message, device)
+    settings = settings_of(reconstruct)
+    if measurements.kspace.ndim > 4:
+        settings["volume"] = True  # errors are others than those of slices by themselves
+    return reconstruction_of(
+        message,
+        reconstruct(measurements),
+        method=method,
+        step=step,
+        magnitude=magnitude,
+        meta={"EchotrainMethodSettings": f"{method} = {toml_value(settings)}"},
+    )
 
 
 def finite_measurements(message: CalibratedKSpace, device: torch.device) -> Measurements:

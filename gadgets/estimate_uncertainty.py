@@ -17,6 +17,7 @@ from ..engine.messages import Text
 from ..engine.records import Reconstruction
 from ..models.model_card import ModelError
 from ..models.model_store import shared_store
+from ..models.uncertainty.classical_members import CLASSICAL
 from ._image_keys import described
 from ._interval_scale import IntervalScale, interval_scale
 from ._remarks import remarked
@@ -46,20 +47,21 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
     """Gather the complex images of an ensemble and give their mean, their spread, and intervals for the magnitude.
 
     An ensemble is either several samples that one method drew (``reconstruct_diffusion`` with ``samples`` above 1), or
-    the images of several networks, ``members``. Of samples of a posterior the spread is the uncertainty that the prior
-    and the scan leave, if the sampler is right; that of networks is how far they disagree. Errors that all have in
-    common show in neither. The width of the intervals is calibrated, where ``echotrain calibrate`` was run for this
-    ensemble and the scan is one like those that it simulated: it then keeps a promise on the average over pixels and
-    images, for no single pixel. Else it is that of 90 % of Gaussian samples, and each map says that, and why, that it
-    is not calibrated.
+    the images of several ``members``: networks, one network trained from several seeds, classical methods. Of samples
+    of a posterior the spread is the uncertainty that the prior and the scan leave, if the sampler is right; that of
+    members is how far they disagree. Errors that all have in common show in neither. The width of the intervals is
+    calibrated, where ``echotrain calibrate`` was run for this ensemble and the scan is one like those that it
+    simulated: it then keeps a promise on the average over pixels and images, for no single pixel. Else it is that of 90
+    % of Gaussian samples, and each map says that, and why, that it is not calibrated.
 
     What is no image of the ensemble passes by. An ensemble of which some images do not come is given as it is, and
     says so.
     """
 
     members: tuple[str, ...] = ()
-    """Names of models whose images make the ensemble, at least two, each reconstructed earlier in the chain with
-    ``magnitude = false``. None: samples that one method drew."""
+    """Names of models, and ``sense``, ``cs-tv`` and ``cs-wavelet`` for ``reconstruct_sense`` and
+    ``reconstruct_compressed_sensing``: whose images make the ensemble, at least two, each reconstructed earlier in the
+    chain with ``magnitude = false``. None: samples that one method drew."""
     outputs: Annotated[tuple[Output, ...], Field(min_length=1)] = (
         "mean",
         "standard_deviation",
@@ -83,9 +85,12 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
             )
         try:
             for name in self.members:
-                shared_store().card(name)
+                if name not in CLASSICAL and name != (known := shared_store().card(name).name):
+                    raise ConfigurationError(f"estimate_uncertainty: got the member {name!r}, expected {known!r}")
         except ModelError as error:
-            raise ConfigurationError(f"estimate_uncertainty: {error}") from error
+            raise ConfigurationError(
+                f"estimate_uncertainty: {error}; classical members: {', '.join(CLASSICAL)}"
+            ) from error
 
     def start(self, context: Context) -> None:
         """Load the numerics: the first image would wait for them."""
@@ -117,6 +122,8 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
             number, samples = message.sample or (1, 1)
             return _Place((*key, message.method), f"sample {number}", tuple(f"sample {n + 1}" for n in range(samples)))
         name = str(message.meta.get("EchotrainModel", "")).partition("@")[0]
+        if not name and "EchotrainMethodSettings" in message.meta:
+            name = message.method
         if name not in self.members:
             return None
         if message.quantity != "complex":
@@ -193,10 +200,15 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
 
     def _scale(self, images: EnsembleImages) -> IntervalScale:
         """Look up what intervals are to be multiplied by."""
-        from ..models.uncertainty.ensemble import supervised_method
+        from ..models.uncertainty.classical_members import classical_label
+        from ..models.uncertainty.ensemble import ensemble_method
 
-        meta, faults = images.first.meta, []
-        method = supervised_method(self.members) if self.members else str(meta.get("EchotrainSamplerMethod", "unnamed"))
+        meta, faults = images.meta, []
+        if self.members:
+            labels = {name: classical_label(name, images.settings[name]) for name in CLASSICAL if name in images.came}
+            method = ensemble_method(labels.get(name, name) for name in self.members)
+        else:
+            method = str(meta.get("EchotrainSamplerMethod", "unnamed"))
         if images.missing:
             faults.append(f"{images.share} images of the ensemble")
         steps = re.match(r"(\d+) of (\d+)", str(meta.get("EchotrainSteps", "")))
@@ -204,7 +216,8 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
             faults.append(f"{steps[0]} steps")
         if images.first.variant != "acquired":
             faults.append(f"the scan was perturbed: {images.first.variant}")
-        return interval_scale(shared_store(), method, images.models, images.first, faults)
+        image = replace(images.first, meta=meta)
+        return interval_scale(shared_store(), method, images.models, image, settings=images.settings, faults=faults)
 
 
 def _magnitude(image: Reconstruction) -> Reconstruction:

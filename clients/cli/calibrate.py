@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models.trained_range import TrainedRange
+    from ...models.uncertainty.named_ensemble import NamedEnsemble
     from ...models.uncertainty.running_ensemble import Construction
 
 _FILE = "images/brains_train.h5"
@@ -25,7 +26,11 @@ _SEED = 0
 
 def calibrate(
     members: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME...", help="Models whose spread is the uncertainty.")
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="Models whose spread is the uncertainty, and classical methods: sense, cs-tv, cs-wavelet.",
+        ),
     ] = None,
     prior: Annotated[str | None, typer.Option(help="Or a diffusion prior, whose samples' spread it is.")] = None,
     sampler: Annotated[str, typer.Option(help="How its samples are drawn.")] = "dds",
@@ -33,7 +38,10 @@ def calibrate(
     samples: Annotated[int, typer.Option(min=2, help="Samples of each slice.")] = 8,
     settings: Annotated[
         str,
-        typer.Option(metavar="KEY=VALUE,...", help="Settings of the sampler, as a chain has them: eta=1.0,hot=true"),
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Of the sampler, as a chain has them: eta=1.0,hot=true; or of members: cs-tv.iterations=30.",
+        ),
     ] = "",
     acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to calibrate for: R")] = "4,8",
     snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
@@ -57,6 +65,8 @@ def calibrate(
 
     Risk-controlling prediction sets: with a confidence of 1 - delta, at most a share of alpha of the body's pixels is
     expected outside, of scans like those simulated. The record, calibration-METHOD.toml, says for what it holds.
+
+    Goes on where the same command was interrupted: until the record is there, what was computed is kept beside it.
     """
     import datetime as dt
 
@@ -69,9 +79,15 @@ def calibrate(
     from ...models.shared_data import read_images, split_images
     from ...models.uncertainty.calibration import CalibrationError, check_promise
     from ...models.uncertainty.calibration_cases import calibration_cases
-    from ...models.uncertainty.calibration_record import CalibrationData, CalibrationRecord, save_calibration
+    from ...models.uncertainty.calibration_record import (
+        CalibrationData,
+        CalibrationRecord,
+        calibration_file,
+        save_calibration,
+    )
     from ...models.uncertainty.ensemble_calibration import calibrate_ensemble, evaluate_ensemble
-    from ...models.uncertainty.named_ensemble import named_ensemble_of_networks, named_ensemble_of_samples
+    from ...models.uncertainty.kept_rows import KeptRows
+    from ...models.uncertainty.named_ensemble import named_ensemble_of_methods, named_ensemble_of_samples
     from ..calibration_display import show_calibration
     from ..evaluation_cases import IMAGES
 
@@ -88,15 +104,26 @@ def calibrate(
                 store, prior, sampler, _settings(settings, steps), samples, device=device
             )
         else:
-            wanted = named_ensemble_of_networks(store, (members or "").split(","), device=device)
+            names = (members or "").split(",")
+            wanted = named_ensemble_of_methods(store, names, _settings_of_members(settings, steps), device=device)
         seen, unseen = _spread(split_images(_FILE, _SUBJECTS)[1], slices), _spread(read_images(IMAGES), slices)
         check_promise(len(seen), alpha, delta)
+        folder = output or store.folder(wanted.cards[0].name)
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = KeptRows(
+            calibration_file(folder, wanted.method).with_suffix(".npz"),
+            _key(wanted, scope, construction, seen, unseen),
+        )
+        if len(kept):
+            typer.echo(f"going on after {len(kept)} of {len(seen) + len(unseen)} slices")
 
         cases = track(calibration_cases(seen, scope, seed=_SEED), "calibrating", total=len(seen), transient=True)
-        found = calibrate_ensemble(wanted.ensemble, cases, construction, alpha=alpha, delta=delta, device=where)
+        found = calibrate_ensemble(
+            wanted.ensemble, cases, construction, alpha=alpha, delta=delta, device=where, kept=kept
+        )
         cases = track(calibration_cases(unseen, scope, seed=_SEED), "evaluating", total=len(unseen), transient=True)
         metrics = evaluate_ensemble(
-            wanted.ensemble, cases, construction, found.scale, data=f"simulated {IMAGES}", device=where
+            wanted.ensemble, cases, construction, found.scale, data=f"simulated {IMAGES}", device=where, kept=kept
         )
         record = CalibrationRecord(
             method=wanted.method,
@@ -107,14 +134,14 @@ def calibrate(
             risk=found.risk,
             bound=found.bound,
             date=dt.datetime.now(dt.UTC).date(),
-            weights={card.name: card.sha256 for card in wanted.cards},
+            weights=wanted.weights,
+            settings=wanted.settings,
             scope=scope,
             data=CalibrationData(file=_FILE, subjects=_SUBJECTS, slices=found.images, seed=_SEED, note=_NOTE),
             metrics=metrics,
         )
-        folder = output or store.folder(wanted.cards[0].name)
-        folder.mkdir(parents=True, exist_ok=True)
         file = save_calibration(record, folder)
+        kept.forget()
     except (ModelError, CalibrationError, OSError, ValueError) as error:
         raise ConfigurationError(str(error)) from None
     show_calibration(record)
@@ -131,6 +158,40 @@ def _settings(text: str, steps: int | None) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"--settings is {text!r}, expected KEY=VALUE,... as in a chain: {error}") from None
     return found if steps is None else {**found, "steps": steps}
+
+
+def _settings_of_members(text: str, steps: int | None) -> dict[str, dict[str, object]]:
+    from ...engine.errors import ConfigurationError
+
+    found = {name: values for name, values in _settings(text, steps).items() if isinstance(values, dict)}
+    if unknown := _settings(text, steps).keys() - found.keys():
+        raise ConfigurationError(
+            f"got {', '.join(sorted(unknown))} for --members, expected --settings MEMBER.KEY=VALUE"
+        )
+    return found
+
+
+def _key(
+    ensemble: NamedEnsemble,
+    scope: TrainedRange,
+    construction: Construction,
+    *images: NDArray[np.uint8],
+) -> str:
+    """Tell everything that risks depend on."""
+    import hashlib
+    import json
+
+    return json.dumps(
+        {
+            "method": ensemble.method,
+            "weights": ensemble.weights,
+            "settings": ensemble.settings,
+            "construction": construction,
+            "scope": scope.model_dump(),
+            "images": [hashlib.sha256(part.tobytes()).hexdigest() for part in images],
+            "seed": _SEED,
+        }
+    )
 
 
 def _scope(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange:

@@ -6,15 +6,19 @@ import datetime as dt
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..model_card import Metric, ModelError
-from ..toml_text import toml_text
+from ..toml_text import toml_text, toml_value
 from ..trained_range import TrainedRange
+from .classical_members import Setting
 from .running_ensemble import Construction
 
+LONGEST_NAME = 200
+"""Letters of an ensemble's name: those of a file's name are 255 at most."""
 _Probability = Annotated[float, Field(gt=0, lt=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,8 +44,8 @@ class CalibrationData(_Part):
 class CalibrationRecord(_Part):
     """Everything about a calibration; ``calibration-METHOD.toml`` in the folder of a model or prior."""
 
-    method: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+_-]{0,199}$")]
-    """The ensemble: ``SAMPLER-STEPSxSAMPLES``, or the sorted names of its members, ``+`` between them."""
+    method: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+_-]*$", max_length=LONGEST_NAME)]
+    """The ensemble: as ``ensemble_label`` calls samples of one prior, and ``ensemble_method`` several methods."""
     construction: Construction
     """How intervals are made of the ensemble's spread."""
     scale: Annotated[float, Field(gt=0)]
@@ -57,6 +61,8 @@ class CalibrationRecord(_Part):
     date: dt.date
     weights: Annotated[dict[str, _Hash], Field(min_length=1)]
     """SHA-256 of each weights.safetensors, by name of model or prior."""
+    settings: dict[str, dict[str, Setting]] = {}
+    """Of classical members, by name."""
     scope: TrainedRange
     """The acquisitions that were drawn; the promise is one on the average over them, not for each."""
     data: CalibrationData
@@ -71,6 +77,7 @@ class CalibrationRecord(_Part):
         matrix: tuple[int, int],
         coils: int,
         snr: float | None = None,
+        settings: Mapping[str, Mapping[str, Setting]] = MappingProxyType({}),
     ) -> tuple[str, ...]:
         """Say why intervals of an image are not calibrated; empty if they are.
 
@@ -82,19 +89,30 @@ class CalibrationRecord(_Part):
             SHA-256 of what computed the image, by name.
         acceleration, matrix, coils, snr
             As ``TrainedRange.outside`` takes them.
+        settings
+            Of classical members, by name.
         """
-        changed = tuple(
-            f"{name} is not the {name} that was calibrated (SHA-256 {weights[name][:16]}, expected {known[:16]})"
-            if name in weights
-            else f"{name} was calibrated with, and is no member"
-            for name, known in self.weights.items()
-            if weights.get(name) != known
+        calibrated, given = (*self.weights, *self.settings), (*weights, *settings)
+        members = (
+            *(f"{name} was calibrated with, and is no member" for name in calibrated if name not in given),
+            *(f"{name} was not calibrated with" for name in given if name not in calibrated),
         )
-        more = tuple(f"{name} was not calibrated with" for name in weights if name not in self.weights)
+        changed = (
+            *(
+                f"{name} is not the {name} that was calibrated (SHA-256 {digest[:16]}, expected {known[:16]})"
+                for name, digest in weights.items()
+                if (known := self.weights.get(name, digest)) != digest
+            ),
+            *(
+                f"{name} has {toml_value(values)}, calibrated with {toml_value(self.settings[name])}"
+                for name, values in settings.items()
+                if name in self.settings and self.settings[name] != values
+            ),
+        )
         beyond = self.scope.outside(
             acceleration=acceleration, matrix=matrix, coils=coils, snr=snr, purpose="calibrated"
         )
-        return (*changed, *more, *beyond)
+        return (*members, *changed, *beyond)
 
 
 def calibration_file(folder: Path, method: str) -> Path:

@@ -13,7 +13,7 @@ Ensemble = Callable[[Measurements], Iterator[Tensor]]
 that none needs to be kept."""
 
 
-def supervised_ensemble(models: Sequence[Reconstructor]) -> Ensemble:
+def methods_ensemble(methods: Sequence[Reconstructor]) -> Ensemble:
     """Return the ensemble of several reconstructors: one image by each, in their order.
 
     Their spread is how far methods disagree, not a posterior: errors that all have in common (of their training data,
@@ -21,24 +21,30 @@ def supervised_ensemble(models: Sequence[Reconstructor]) -> Ensemble:
 
     Parameters
     ----------
-    models
-        At least two.
+    methods
+        At least two: networks of different kind, one network trained from several seeds, classical ones.
 
     Raises
     ------
     ValueError
         There are fewer: one has no spread.
     """
-    if len(models) < 2:
-        raise ValueError(f"an ensemble of {len(models)} has no spread, expected at least 2 members")
+    if len(methods) < 2:
+        raise ValueError(f"an ensemble of {len(methods)} has no spread, expected at least 2 members")
 
     def ensemble(measurements: Measurements) -> Iterator[Tensor]:
-        for model in models:
-            yield model(measurements)
+        for method in methods:
+            yield method(measurements)
 
     return ensemble
 
 
-def supervised_method(names: Iterable[str]) -> str:
-    """Return what the ensemble of these models is called: their names, sorted, ``+`` between them."""
-    return "+".join(sorted(names))
+def ensemble_method(labels: Iterable[str]) -> str:
+    """Return what the ensemble of these members is called: their labels, sorted, ``+`` between them.
+
+    Parameters
+    ----------
+    labels
+        Of networks their names, of classical methods as of ``classical_label``.
+    """
+    return "+".join(sorted(labels))

@@ -1,4 +1,4 @@
-"""Ensembles with what a calibration record has to say of them: name and weights."""
+"""Ensembles with what a calibration record has to say of them: name, weights, settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ..model_card import ModelCard
 from ..model_store import ModelStore
 from ..samplers.build import DIFFERENTIATING, build_sampler, ensemble_label
 from ..samplers.diffusion_reconstruction import diffusion_ensemble
-from .ensemble import Ensemble, supervised_ensemble, supervised_method
+from .calibration_record import LONGEST_NAME
+from .classical_members import CLASSICAL, Setting, classical_label, classical_method, settings_of
+from .ensemble import Ensemble, ensemble_method, methods_ensemble
 
 
 @dataclass(frozen=True)
@@ -20,24 +22,53 @@ class NamedEnsemble:
     method: str
     """As in ``CalibrationRecord.method``."""
     cards: tuple[ModelCard, ...]
-    """Of what computes it; the record lies beside the weights of the first."""
+    """Of networks and priors; the record lies beside the weights of the first."""
+    settings: Mapping[str, Mapping[str, Setting]]
+    """Of classical members, by name."""
     ensemble: Ensemble
 
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the weights of each network or prior, by its name."""
+        return {card.name: card.sha256 for card in self.cards}
 
-def named_ensemble_of_networks(store: ModelStore, names: Sequence[str], *, device: str) -> NamedEnsemble:
-    """Return the ensemble of several networks, sorted by name.
+
+def named_ensemble_of_methods(
+    store: ModelStore, names: Sequence[str], settings: Mapping[str, Mapping[str, Any]], *, device: str
+) -> NamedEnsemble:
+    """Return the ensemble of several networks and classical methods.
+
+    Parameters
+    ----------
+    store
+        Where the networks are.
+    names
+        Of networks and of ``CLASSICAL``, in any order.
+    settings
+        Of classical members, by name; what is left out is default.
 
     Raises
     ------
     ModelError
         As ``ModelStore.load``.
     ValueError
-        There are fewer than two.
+        There are fewer than two, no network is among them, settings fit no member (as ``classical_method``), or they
+        have too long a name.
     """
     ordered = sorted(set(names))
-    cards = tuple(store.card(name) for name in ordered)
-    models = [store.load(name, device=device) for name in ordered]
-    return NamedEnsemble(supervised_method(ordered), cards, supervised_ensemble(models))
+    if strange := settings.keys() - (set(CLASSICAL) & set(ordered)):
+        raise ValueError(f"got settings of {', '.join(sorted(strange))}; expected those of classical members alone")
+    classical = {name: classical_method(name, settings.get(name, {})) for name in CLASSICAL if name in ordered}
+    cards = tuple(store.card(name) for name in ordered if name not in classical)
+    if not cards:
+        raise ValueError(f"{' and '.join(ordered)} have no weights for a calibration to lie beside: add a network")
+    found = {name: settings_of(method) for name, method in classical.items()}
+    labels = (classical_label(name, values) for name, values in found.items())
+    method = ensemble_method([*(card.name for card in cards), *labels])
+    if len(method) > LONGEST_NAME:
+        raise ValueError(f"the ensemble's name, {method}, has {len(method)} letters, expected at most {LONGEST_NAME}")
+    methods = [classical[name] if name in classical else store.load(name, device=device) for name in ordered]
+    return NamedEnsemble(method, cards, found, methods_ensemble(methods))
 
 
 def named_ensemble_of_samples(
@@ -55,4 +86,4 @@ def named_ensemble_of_samples(
     made = build_sampler(sampler, settings)
     loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "onnx")
     ensemble = diffusion_ensemble(loaded, made, samples)
-    return NamedEnsemble(ensemble_label(sampler, made, samples), (loaded.card,), ensemble)
+    return NamedEnsemble(ensemble_label(sampler, made, samples), (loaded.card,), {}, ensemble)

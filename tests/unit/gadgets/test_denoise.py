@@ -1,5 +1,3 @@
-from datetime import date
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from echotrain.gadgets import denoise
 from echotrain.gadgets.denoise import Denoise
 from echotrain.gadgets.estimate_uncertainty import EstimateUncertainty
 from echotrain.gadgets.make_images import MakeImages
-from echotrain.models.model_card import ModelCard
 from echotrain.models.model_store import ModelStore, write_model
 from echotrain.models.networks.build import build
 from echotrain.models.trained_range import TrainedRange
@@ -24,28 +21,18 @@ INTENSITY = 4.0
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
+def store(tmp_path, monkeypatch, model_card):
     """A store with an untrained prior, D(x, s) = SPREAD^2 / (SPREAD^2 + s^2) x, and one network that is none."""
     torch.manual_seed(0)
     networks = {"tiny": ("diffusion_prior", OPTIONS), "net": ("unet", {"channels": 2, "pools": 1})}
     for name, (architecture, options) in networks.items():
-        card = ModelCard(
-            name=name,
+        card = model_card(
+            name,
             version=3,
             kind="prior" if name == "tiny" else "supervised",
             architecture=architecture,
             options=options,
             trained=TrainedRange(acceleration=(1, 1), matrix=(24, 32), coils=(4, 4), snr=(1, 30), masks=("uniform",)),
-            data=(),
-            recipe=name,
-            seed=0,
-            hardware="none",
-            steps=0,
-            wall_seconds=0,
-            cpu_seconds=0,
-            torch=torch.__version__,
-            date=date(2026, 1, 1),
-            limits="untrained",
         )
         write_model(tmp_path / name, build(architecture, options).state_dict(), card)
     made = ModelStore(tmp_path)

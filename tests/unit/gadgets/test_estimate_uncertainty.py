@@ -12,8 +12,9 @@ from echotrain.gadgets import estimate_uncertainty
 from echotrain.gadgets.estimate_uncertainty import EstimateUncertainty
 from echotrain.gadgets.make_images import MakeImages
 from echotrain.gadgets.scale_images import ScaleImages
-from echotrain.models.model_card import ModelCard, write_card
+from echotrain.models.model_card import write_card
 from echotrain.models.model_store import ModelStore
+from echotrain.models.toml_text import toml_value
 from echotrain.models.trained_range import TrainedRange
 from echotrain.models.uncertainty.calibration_record import CalibrationData, CalibrationRecord, save_calibration
 
@@ -29,27 +30,14 @@ FIGURES = {
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, model_card):
     """Folder of a store with the cards of two models and a prior."""
     for name, digest in HASHES.items():
-        card = ModelCard(
-            name=name,
-            version=1,
+        card = model_card(
+            name,
             kind="prior" if name == "prior" else "supervised",
-            architecture="none",
-            options={},
             sha256=digest,
             trained=SCOPE,
-            data=(),
-            recipe=name,
-            seed=0,
-            hardware="none",
-            steps=0,
-            wall_seconds=0,
-            cpu_seconds=0,
-            torch="2.13",
-            date=dt.date(2026, 1, 1),
-            limits="never trained",
         )
         (tmp_path / name).mkdir()
         write_card(card, tmp_path / name)
@@ -114,6 +102,15 @@ def samples(scans, data, *, of=None, meta=(), **options):
 def member(scans, name, data, **options):
     labels = {"EchotrainModel": f"{name}@1", "EchotrainModelHash": HASHES[name][:16], **options.pop("meta", {})}
     return image(scans, data, f"supervised({name}@1)", labels, **options)
+
+
+TV = {"weight": 0.004, "iterations": 60, "inner_iterations": 3}
+
+
+def classical(scans, data, settings=(), **options):
+    """An image as ``reconstruct_compressed_sensing`` makes it: it says nothing of the scan."""
+    made = image(scans, data, "cs-tv", **options)
+    return replace(made, meta={"EchotrainMethodSettings": f"cs-tv = {toml_value({**TV, **dict(settings)})}"})
 
 
 def estimated(scans, messages, **fields):
@@ -197,6 +194,59 @@ def test_the_calibration_of_members_lies_beside_the_first_by_name(scans, folder)
     members = [member(scans, name, one) for name, one in zip(("bob", "ann"), numbers(2), strict=True)]
     (width,) = estimated(scans, members, members=["bob", "ann"], outputs=["interval_width"])
     assert width.meta["EchotrainIntervalScale"] == "2.5"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_classical_method_is_a_member_beside_a_network(scans, folder, order):
+    save_calibration(record("ann+cs-tv", ["ann"], settings={"cs-tv": TV}), folder / "ann")
+    data = numbers(2)
+    both = [member(scans, "ann", data[0]), classical(scans, data[1])]
+    mean, width = estimated(
+        scans, [both[n] for n in order], members=["ann", "cs-tv"], outputs=["mean", "interval_width"]
+    )
+    np.testing.assert_allclose(mean.data, np.abs(data.mean(axis=0)), rtol=1e-5)
+    np.testing.assert_allclose(width.data, np.maximum(2 * 2.5 * np.std(np.abs(data), axis=0, ddof=1), 5), rtol=1e-3)
+    assert width.meta["EchotrainCalibration"].startswith("calibrated: ")
+    assert mean.method == "ensemble(ann, cs-tv)+mean"
+    assert mean.meta["EchotrainModel"] == "ann@1"
+    assert mean.meta["EchotrainMethodSettings"] == "cs-tv = { weight = 0.004, iterations = 60, inner_iterations = 3 }"
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "settings", "reason"),
+    [
+        (TV, {"weight": 0.01}, "there is no calibration of ann+cs-tv-weight_0.01"),
+        (TV, {"iterations": 30}, "there is no calibration of ann+cs-tv-iterations_30"),
+        (TV, {"volume": True}, "there is no calibration of ann+cs-tv-volume_true"),
+        ({**TV, "iterations": 50}, {}, "iterations = 60, inner_iterations = 3 }, calibrated with { weight = 0.004, it"),
+        (None, {}, "cs-tv was not calibrated with"),
+    ],
+)
+def test_other_settings_of_a_classical_member_than_those_calibrated_are_told(
+    scans, folder, calibrated, settings, reason
+):
+    known = {} if calibrated is None else {"cs-tv": calibrated}
+    save_calibration(record("ann+cs-tv", ["ann"], settings=known), folder / "ann")
+    data = numbers(2)
+    both = (member(scans, "ann", data[0]), classical(scans, data[1], settings))
+    (width,) = estimated(scans, both, members=["ann", "cs-tv"], outputs=["interval_width"])
+    assert width.meta["EchotrainCalibration"].startswith("not calibrated: ")
+    assert reason in width.meta["EchotrainCalibration"]
+
+
+def test_classical_members_alone_are_an_ensemble_that_no_calibration_is_kept_for(scans):
+    data = numbers(2)
+    sense = replace(image(scans, data[0], "sense"), meta={"EchotrainMethodSettings": "sense = { iterations = 30 }"})
+    (width,) = estimated(
+        scans, (sense, classical(scans, data[1])), members=["sense", "cs-tv"], outputs=["interval_width"]
+    )
+    assert width.meta["EchotrainCalibration"].startswith("not calibrated: there is no calibration of cs-tv+sense")
+    assert np.isfinite(width.data).all()
+
+
+def test_an_image_that_only_has_the_name_of_a_classical_member_passes(scans):
+    gridded = image(scans, numbers(1)[0], "sense")
+    assert estimated(scans, [gridded], members=["ann", "sense"]) == [gridded]
 
 
 def test_quantiles_that_were_calibrated_are_what_intervals_are_made_of(scans, folder):
@@ -327,8 +377,10 @@ def test_members_that_are_no_ensemble_are_refused(members):
 
 
 def test_unknown_members_are_refused_by_the_known_ones():
-    with pytest.raises(ConfigurationError, match=r"no model is named 'anne'; did you mean 'ann'\?"):
+    with pytest.raises(ConfigurationError, match=r"no model is named 'anne'; did you mean 'ann'\?.*sense, cs-tv, cs-w"):
         EstimateUncertainty(members=("anne", "bob"))
+    with pytest.raises(ConfigurationError, match=r"got the member 'ann@1', expected 'ann'"):
+        EstimateUncertainty(members=("ann@1", "bob"))
 
 
 def test_images_that_do_not_fit_each_other_are_refused(scans):

@@ -68,6 +68,7 @@ def test_volumes_are_reconstructed_whole(scans, regulariser):
     record, box = calibrated(scans, lines=lines, geometry=geometry)
     (out,) = sparsest(scans, record, regulariser=regulariser)
     assert out.data.shape == (1, 5, 15, 12)
+    assert out.meta["EchotrainMethodSettings"].endswith(", volume = true }")
     assert np.linalg.norm(out.data[0] - box) < 0.1 * np.linalg.norm(box)
 
 
@@ -81,6 +82,8 @@ def test_the_image_says_how_it_was_made(scans):
     (tv,) = sparsest(scans, record, iterations=2, regulariser="tv")
     assert tv.method == "cs-tv"
     assert tv.history[-1].endswith("total variation, weight 0.004")
+    settings = "cs-tv = { weight = 0.004, iterations = 2, inner_iterations = 3 }"
+    assert tv.meta["EchotrainMethodSettings"] == settings
 
 
 def test_k_space_is_passed_on_if_it_is_to_be_kept(scans):

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from echotrain.gadgets import reconstruct_diffusion
 from echotrain.gadgets.accumulate import Accumulate
 from echotrain.gadgets.reconstruct_diffusion import ReconstructDiffusion
 from echotrain.models.fourier import centred_fft
-from echotrain.models.model_card import ModelCard
 from echotrain.models.model_store import ModelStore, write_model
 from echotrain.models.networks.build import build
 from echotrain.models.runtimes import loaded_prior
@@ -24,28 +22,18 @@ LINES = [y for y in range(16) if y % 2 == 0 or y % 7 == 0]
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
+def store(tmp_path, monkeypatch, model_card):
     """A store with one untrained prior, which takes images for white noise, and one network that is none."""
     torch.manual_seed(0)
     networks = {"tiny": ("diffusion_prior", OPTIONS), "net": ("unet", {"channels": 2, "pools": 1})}
     for name, (architecture, options) in networks.items():
-        card = ModelCard(
-            name=name,
+        card = model_card(
+            name,
             version=3,
             kind="prior" if name == "tiny" else "supervised",
             architecture=architecture,
             options=options,
             trained=TrainedRange(acceleration=(1, 1), matrix=(12, 16), coils=(4, 4), snr=(1, 30), masks=("uniform",)),
-            data=(),
-            recipe=name,
-            seed=0,
-            hardware="none",
-            steps=0,
-            wall_seconds=0,
-            cpu_seconds=0,
-            torch=torch.__version__,
-            date=date(2026, 1, 1),
-            limits="untrained",
         )
         write_model(tmp_path / name, build(architecture, options).state_dict(), card)
     made = ModelStore(tmp_path)

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from echotrain.gadgets import reconstruct_supervised
 from echotrain.gadgets.accumulate import Accumulate
 from echotrain.gadgets.reconstruct_supervised import ReconstructSupervised
 from echotrain.models.fourier import centred_fft
-from echotrain.models.model_card import ModelCard
 from echotrain.models.model_store import ModelStore, write_model
 from echotrain.models.networks.build import build
 from echotrain.models.trained_range import TrainedRange
@@ -22,26 +20,15 @@ OPTIONS = {"unrolls": 12, "iterations": 20, "channels": 4, "pools": 1}
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
+def store(tmp_path, monkeypatch, model_card):
     """A store with one untrained MoDL, which is least squares."""
     torch.manual_seed(0)
-    card = ModelCard(
-        name="tiny",
+    card = model_card(
+        "tiny",
         version=3,
-        kind="supervised",
         architecture="modl",
         options=OPTIONS,
         trained=TrainedRange(acceleration=(1, 4), matrix=(12, 16), coils=(4, 8), snr=(1, 100), masks=("uniform",)),
-        data=(),
-        recipe="tiny",
-        seed=0,
-        hardware="none",
-        steps=0,
-        wall_seconds=0,
-        cpu_seconds=0,
-        torch=torch.__version__,
-        date=date(2026, 1, 1),
-        limits="untrained",
     )
     write_model(tmp_path / "tiny", build("modl", OPTIONS).state_dict(), card)
     made = ModelStore(tmp_path)

@@ -56,6 +56,22 @@ def test_other_weights_are_not_calibrated():
     )
 
 
+def test_other_settings_of_a_classical_member_are_not_calibrated(tmp_path):
+    settings = {"cs-tv": {"weight": 0.004, "iterations": 60}}
+    record = RECORD.model_copy(update={"method": "cs-tv+modl+varnet", "settings": settings})
+    save_calibration(record, tmp_path)
+    record = load_calibration(tmp_path, "cs-tv+modl+varnet")
+    assert record.settings == settings
+    assert record.outside(weights=WEIGHTS, settings=settings, **INSIDE) == ()
+    assert record.outside(weights=WEIGHTS, settings={"cs-tv": {"weight": 0.004, "iterations": 30}}, **INSIDE) == (
+        "cs-tv has { weight = 0.004, iterations = 30 }, calibrated with { weight = 0.004, iterations = 60 }",
+    )
+    assert record.outside(weights=WEIGHTS, settings={"sense": {}}, **INSIDE) == (
+        "cs-tv was calibrated with, and is no member",
+        "sense was not calibrated with",
+    )
+
+
 def test_a_method_without_a_record_is_said_to_be_uncalibrated(tmp_path):
     with pytest.raises(ModelError, match=r"dds-20x8 is not calibrated: .* echotrain calibrate makes it"):
         load_calibration(tmp_path, "dds-20x8")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from echotrain.models.classical.zero_filled import ZeroFilled
-from echotrain.models.uncertainty.ensemble import supervised_ensemble, supervised_method
+from echotrain.models.uncertainty.ensemble import ensemble_method, methods_ensemble
 from echotrain.models.uncertainty.running_ensemble import NOMINAL, RunningEnsemble
 
 
@@ -58,7 +58,7 @@ def test_members_are_asked_one_after_the_other_only_when_their_turn_comes():
 
         return reconstruct
 
-    images = supervised_ensemble([member(1), member(2)])(torch.zeros(2))
+    images = methods_ensemble([member(1), member(2)])(torch.zeros(2))
     assert asked == []
     assert next(images).tolist() == [1, 1]
     assert asked == [1]
@@ -67,8 +67,8 @@ def test_members_are_asked_one_after_the_other_only_when_their_turn_comes():
 
 def test_one_member_is_no_ensemble():
     with pytest.raises(ValueError, match="an ensemble of 1 has no spread, expected at least 2 members"):
-        supervised_ensemble([ZeroFilled()])
+        methods_ensemble([ZeroFilled()])
 
 
 def test_an_ensemble_has_one_name_in_whatever_order_its_members_are_given():
-    assert supervised_method(["varnet", "modl"]) == supervised_method(["modl", "varnet"]) == "modl+varnet"
+    assert ensemble_method(["varnet", "modl"]) == ensemble_method(["modl", "varnet"]) == "modl+varnet"
