@@ -59,7 +59,7 @@ class ModelCard(_Part):
     trained: TrainedRange
     data: tuple[Source, ...]
     recipe: str
-    """Name of the recipe: ``echotrain train RECIPE`` makes the model again."""
+    """Name of the recipe, and another seed if it was given: ``echotrain train RECIPE`` makes the model again."""
     seed: int
     hardware: str
     """What it was trained on."""

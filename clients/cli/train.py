@@ -35,6 +35,10 @@ def train(
             help="Wall time in all, as 90s, 20m or 1h30m; the schedule is fitted to it. A larger one goes on.",
         ),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Another than the recipe's; makes one more model for an ensemble, NAME-seedN."),
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, curves and pictures; runs/NAME by default.")
     ] = None,
@@ -61,7 +65,7 @@ def train(
     from ...engine.errors import ConfigurationError
     from ...models.training.errors import TrainingError
     from ...models.training.publish import next_version, publish
-    from ...models.training.recipe import load_recipe
+    from ...models.training.recipe import load_recipe, reseeded
     from ...models.training.session import prepare
     from ..training_display import training_display
 
@@ -74,7 +78,10 @@ def train(
     keep_freed_memory()
     former = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        wanted = load_recipe(_recipe_file(recipe))
+        wanted = load_recipe(recipe_file(recipe))
+        told = wanted.model.name
+        if seed is not None:
+            wanted, told = reseeded(wanted, seed), f"{told} --seed {seed}"
         name = wanted.model.name
         folder = run or Path("runs") / name
         weights = output or _weights_folder(folder, name)
@@ -97,7 +104,7 @@ def train(
                 trainer.run()
             finally:  # whatever ended it: what was best so far is worth having
                 if trainer.best:
-                    publish(trainer, weights)
+                    publish(trainer, weights, recipe=told)
         _conclude(trainer, folder, weights)
     except TrainingError as error:
         raise ConfigurationError(str(error)) from None
@@ -106,7 +113,8 @@ def train(
             signal.signal(number, handler)
 
 
-def _recipe_file(recipe: str) -> Path:
+def recipe_file(recipe: str) -> Path:
+    """Return the file of a recipe: itself, or the shipped one of that name."""
     from ... import models
     from ...engine.errors import ConfigurationError
     from ...engine.registry import unknown

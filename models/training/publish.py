@@ -35,7 +35,7 @@ def next_version(folder: Path) -> int:
     return read_card(folder).version + 1 if (folder / "card.toml").is_file() else 1
 
 
-def publish(trainer: Trainer, folder: Path) -> ModelCard:
+def publish(trainer: Trainer, folder: Path, *, recipe: str) -> ModelCard:
     """Write the weights that validated best, with what is known of them.
 
     Parameters
@@ -44,22 +44,24 @@ def publish(trainer: Trainer, folder: Path) -> ModelCard:
         After its run.
     folder
         The model's; made. What is there is replaced.
+    recipe
+        What ``echotrain train`` is to be given to make the model again.
     """
-    state, recipe = trainer.state, trainer.state.recipe
+    state, used = trainer.state, trainer.state.recipe
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("curves.csv", "curves.png"):
         if (trainer.folder / name).is_file():
             shutil.copyfile(trainer.folder / name, folder / name)
     card = ModelCard(
-        name=recipe.model.name,
+        name=used.model.name,
         version=state.version,
         kind="prior" if isinstance(trainer.learner.network, DiffusionPrior) else "supervised",
-        architecture=recipe.model.architecture,
-        options=recipe.model.options,
-        trained=_trained(recipe.acquisition),
-        data=tuple(_attributed(source) for source in read_sources(recipe.data.images)),
-        recipe=recipe.model.name,
-        seed=recipe.training.seed,
+        architecture=used.model.architecture,
+        options=used.model.options,
+        trained=_trained(used.acquisition),
+        data=tuple(_attributed(source) for source in read_sources(used.data.images)),
+        recipe=recipe,
+        seed=used.training.seed,
         hardware=hardware(trainer.learner.device),
         steps=state.best_step,
         wall_seconds=state.wall_seconds,
@@ -72,7 +74,7 @@ def publish(trainer: Trainer, folder: Path) -> ModelCard:
         ),
         limits=_PRIOR_LIMITS if isinstance(trainer.learner.network, DiffusionPrior) else _LIMITS,
     )
-    return write_model(folder, trainer.best, card, storage=recipe.model.storage)
+    return write_model(folder, trainer.best, card, storage=used.model.storage)
 
 
 def hardware(device: torch.device) -> str:

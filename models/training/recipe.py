@@ -132,6 +132,24 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(f"recipe {path}:\n  {faults}") from None
 
 
+def reseeded(recipe: Recipe, seed: int) -> Recipe:
+    """Return the recipe of a further model that differs by its seed alone, for an ensemble: ``NAME-seedN``.
+
+    Raises
+    ------
+    RecipeError
+        That is too long for a name.
+    """
+    values = recipe.model_dump()
+    values["model"]["name"] += f"-seed{seed}"
+    values["training"]["seed"] = seed
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise RecipeError(f"recipe {recipe.model.name} with the seed {seed}: {faults}") from None
+
+
 def differences(recipe: Recipe, other: Recipe) -> list[str]:
     """Return ``table.field: value, other value`` for all fields that differ."""
     ours, theirs = recipe.model_dump(), other.model_dump()
