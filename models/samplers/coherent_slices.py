@@ -18,9 +18,9 @@ class CoherentSlices:
 
         (A^H A + penalty D^H D) x = A^H y + penalty D^H (d - u),
 
-    from the image that is given; then d = shrink(D x + u, weight / penalty); then u = u + D x - d. The next call begins
-    with these d and u, whatever image it is given. What neither A nor D sees stays as it was given. The first and the
-    last slice are no neighbours: published code lets differences wrap around.
+    from the image that is given, and towards it if asked to; then d = shrink(D x + u, weight / penalty); then
+    u = u + D x - d. The next call begins with these d and u, whatever image it is given. What neither A nor D sees
+    stays as it was given. The first and the last slice are no neighbours: published code lets differences wrap around.
 
     Parameters
     ----------
@@ -54,16 +54,26 @@ class CoherentSlices:
         self._differences = FiniteDifferences((-3,))
         self._shrunk = self._dual = torch.zeros_like(self._differences(zero_filled))
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Do a round from (batch, z, y, x)."""
+    def __call__(self, x: Tensor, prior: float | Tensor = 0.0, start: Tensor | None = None) -> Tensor:
+        """Do a round.
+
+        Parameters
+        ----------
+        x
+            (batch, z, y, x) images.
+        prior
+            At least 0, for all items or (batch, 1, 1, 1): prior ||x^ - x||^2 / 2 is added to what is minimised.
+        start
+            Where conjugate gradients start; x by default.
+        """
         differences = self._differences
-        x = conjugate_gradient(
-            lambda v: self._operator.normal(v) + self._penalty * differences.normal(v),
-            self._zero_filled + self._penalty * differences.adjoint(self._shrunk - self._dual),
-            start=x,
+        found = conjugate_gradient(
+            lambda v: self._operator.normal(v) + self._penalty * differences.normal(v) + prior * v,
+            self._zero_filled + self._penalty * differences.adjoint(self._shrunk - self._dual) + prior * x,
+            start=x if start is None else start,
             iterations=self._iterations,
         )
-        differing = differences(x)
+        differing = differences(found)
         self._shrunk = soft_threshold(differing + self._dual, self._weight / self._penalty)
         self._dual = self._dual + differing - self._shrunk
-        return x
+        return found

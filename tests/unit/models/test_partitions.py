@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from echotrain.models.measurements import Measurements
-from echotrain.models.partitions import as_slices
+from echotrain.models.partitions import as_slices, as_stacks, partitions_alike
 
 
 def volumes(kept=slice(None), *, whole_readouts=True):
@@ -42,3 +42,17 @@ def test_partitions_sampled_differently_are_refused():
     volume.mask[1, 0, 2, 0] = True
     with pytest.raises(ValueError, match="not all alike"):
         as_slices(volume)
+
+
+def test_partitions_are_alike_where_all_were_sampled_in_the_same_lines():
+    assert partitions_alike(volumes()[0])
+    assert not partitions_alike(volumes(slice(1, 4))[0])
+
+
+def test_a_slice_as_a_stack_is_measured_as_the_slice_was():
+    volume, image = volumes()
+    slices = as_slices(volume)
+    stacks = as_stacks(slices)
+    assert stacks.kspace.shape == (10, 3, 1, 8, 6)
+    torch.testing.assert_close(stacks.operator()(image.reshape(10, 1, 8, 6)), stacks.kspace)
+    assert as_stacks(volume) is volume

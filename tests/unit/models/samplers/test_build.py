@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from echotrain.models.samplers.build import SAMPLERS, build_sampler, ensemble_label
+from echotrain.models.samplers.build import SAMPLERS, VOLUME_SAMPLERS, build_sampler, ensemble_label
 from echotrain.models.samplers.dds import Dds
 
 
@@ -12,7 +12,7 @@ def test_a_sampler_is_made_of_its_name_and_settings():
     assert build_sampler("dds", {"steps": 7, "eta": 1}) == Dds(steps=7, eta=1.0)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [*SAMPLERS, *VOLUME_SAMPLERS])
 def test_every_sampler_can_be_made_shorter(name):
     sampler = build_sampler(name, {})
     shorter = dataclasses.replace(sampler, steps=3)
@@ -21,7 +21,7 @@ def test_every_sampler_can_be_made_shorter(name):
 
 
 def test_an_unknown_sampler_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"got the sampler 'ddss'; did you mean 'dds'\? Known: pc, .*dds"):
+    with pytest.raises(ValueError, match=r"got the sampler 'ddss'; did you mean 'dds'\? Known: pc, .*dds, .*mbir"):
         build_sampler("ddss", {})
 
 

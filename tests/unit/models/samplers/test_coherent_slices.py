@@ -5,17 +5,24 @@ from echotrain.models.operators.sampling import SamplingMask
 from echotrain.models.samplers.coherent_slices import CoherentSlices
 
 
-def settled(y, mask, start, weight):
+def settled(y, mask, start, weight, prior=0.0):
     coherent = CoherentSlices(SamplingMask(mask), mask * y, weight, penalty=0.5, iterations=10)
+    x = start
     for _ in range(200):
-        start = coherent(start)
-    return start
+        x = coherent(start, prior, x) if prior else coherent(x)
+    return x
 
 
 def test_two_slices_move_towards_each_other_by_the_weight():
     y = torch.tensor([0.0, 1.0], dtype=torch.float64).view(1, 2, 1, 1) + 0j
     x = settled(y, torch.ones_like(y.real), torch.zeros_like(y), weight=0.1)
     torch.testing.assert_close(x.flatten().real, torch.tensor([0.1, 0.9], dtype=torch.float64))
+
+
+def test_an_image_that_is_trusted_as_much_as_the_measurements_is_met_half_way():
+    y, image = (torch.tensor(v, dtype=torch.float64).view(1, 2, 1, 1) + 0j for v in ([0.0, 1.0], [1.0, 2.0]))
+    x = settled(y, torch.ones_like(y.real), image, weight=0.1, prior=1.0)
+    torch.testing.assert_close(x.flatten().real, torch.tensor([0.55, 1.45], dtype=torch.float64))
 
 
 def test_the_first_and_the_last_slice_are_no_neighbours():

@@ -1,14 +1,17 @@
 """Samples of a scan."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from echotrain.models.measurements import Measurements
+from echotrain.models.operators.fourier import FourierOperator
 from echotrain.models.priors.gaussian import GaussianPrior
 from echotrain.models.samplers.dds import Dds
-from echotrain.models.samplers.diffusion_reconstruction import diffusion_ensemble, sample, sample_seeds
+from echotrain.models.samplers.diffusion_reconstruction import diffusion_ensemble, sample, sample_bytes, sample_seeds
+from echotrain.models.samplers.volume_dds import VolumeDds
 
 SIZE = (12, 10)
 
@@ -95,3 +98,53 @@ def test_an_ensemble_gives_one_image_of_every_slice_at_a_time():
     images = list(diffusion_ensemble(prior(), Dds(steps=3), 4)(scan(slices=2)))
     assert [image.shape for image in images] == [(2, *SIZE)] * 4
     assert (images[0] - images[1]).abs().max() > 0.01
+
+
+def volume():
+    """The scans of three slices as one of a volume: what they hold of kz is the transform of what they hold of z."""
+    slices = scan(slices=3)
+    kspace, mask, maps = (part.transpose(0, 1)[None] for part in (slices.kspace, slices.mask, slices.maps))
+    return Measurements(FourierOperator((-3,))(kspace), mask, maps, slices.noise)
+
+
+@pytest.mark.parametrize("sampler", [VolumeDds(steps=6), Dds(steps=6)])
+def test_volumes_are_drawn_one_by_one_and_are_the_same_whatever_they_are_drawn_with(sampler):
+    counted, told = Short(3), []
+    drawn = sample(volume(), counted, sampler, seeds=[1, 2], progress=lambda *step: told.append(step))
+    assert drawn.images.shape == (2, 3, *SIZE)
+    assert drawn.together == 1
+    assert counted.sizes == [3] * 12
+    assert told == [(n, 12) for n in range(1, 13)]
+    assert not drawn.images[..., :2].any()
+    alone = sample(volume(), prior(), sampler, seeds=[2]).images
+    assert torch.equal(drawn.images[1:], alone)
+    assert (drawn.images[0] - alone[0]).abs().max() > 0.1
+
+
+def test_a_volume_within_a_deadline_takes_fewer_steps():
+    drawn = sample(volume(), prior(), VolumeDds(steps=1000), seeds=[1], seconds=1e-9)
+    assert drawn.steps == 1
+    assert drawn.requested == 1000
+
+
+def test_a_volume_of_which_partitions_were_left_out_is_reconstructed():
+    whole = volume()
+    mask = whole.mask.clone()
+    mask[:, :, 0] = False
+    image = sample(replace(whole, kspace=whole.kspace * mask, mask=mask), prior(), VolumeDds(), seeds=[1]).images
+    full = sample(whole, prior(), VolumeDds(), seeds=[1]).images
+    assert torch.linalg.vector_norm(image - full) < 1.5 * torch.linalg.vector_norm(full)
+    assert image.isfinite().all()
+
+
+def test_single_slices_are_no_volumes():
+    with pytest.raises(ValueError, match="expected stacks of slices"):
+        sample(scan(), prior(), VolumeDds(), seeds=[1])
+
+
+def test_memory_of_a_volume_grows_with_its_samples_but_not_as_networks_do():
+    stack = replace(volume(), **{n: getattr(volume(), n).repeat(1, 1, 8, 1, 1) for n in ("kspace", "mask", "maps")})
+    assert sample_bytes(scan(), 4, 6000.0) == 24000
+    one, more = (sample_bytes(stack, samples, 6000.0) for samples in (1, 11))
+    assert one < 6000
+    assert more - one == 10 * 3 * 8

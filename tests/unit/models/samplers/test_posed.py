@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from echotrain.models.measurements import Measurements
+from echotrain.models.operators.slicewise import Slicewise
 from echotrain.models.samplers.posed import calibration_mask, pose
 
 
@@ -54,6 +55,24 @@ def test_a_problem_of_several_samples_repeats_the_scan():
     assert zero_filled.shape == several.shape == several.start.shape
     for n in range(3):
         torch.testing.assert_close(zero_filled[n], problem.operator.adjoint(problem.y)[0])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_volume_is_one_problem_whatever_was_sampled_of_its_partitions(whole):
+    flat = scan()
+    maps = torch.stack([flat.maps, flat.maps.roll(1, dims=3), flat.maps.conj()], dim=2)
+    mask = flat.mask.unsqueeze(2).repeat(1, 1, 3, 1, 1)
+    if not whole:
+        mask[:, :, 0] = ~mask[:, :, 0]
+    image = torch.tensor([1.0, 2.0, 3.0])[None, :, None, None] * torch.ones(1, 3, 24, 20, dtype=torch.complex64)
+    volume = Measurements(torch.zeros_like(maps), mask, maps, 0.05)
+    posed = pose(replace(volume, kspace=volume.operator()(image)))
+    assert posed.problem.shape == (1, 3, 24, 20)
+    assert isinstance(posed.problem.operator, Slicewise) == whole
+    torch.testing.assert_close(posed.problem.operator(image) / posed.scale, posed.problem.y, rtol=1e-4, atol=1e-4)
+    assert (posed.problem.start * posed.scale - image).abs().square().mean().sqrt() < 0.1
+    several = posed.problem.repeated(2)
+    assert several.operator.adjoint(several.y).shape == (2, 3, 24, 20)
 
 
 def test_the_calibration_region_is_what_was_sampled_without_gaps():

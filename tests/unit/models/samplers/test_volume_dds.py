@@ -7,23 +7,41 @@ from echotrain.models.priors.slice_prior import SlicePrior
 from echotrain.models.samplers.dds import Dds
 from echotrain.models.samplers.draw import draw
 from echotrain.models.samplers.noise import batch_noise, item_noise
-from echotrain.models.samplers.volume_dds import VolumeDds
+from echotrain.models.samplers.volume_dds import PUBLISHED, VolumeDds
 
-FAST = VolumeDds(steps=30)
+FAST = VolumeDds(sigma_max=10.0)
+SHORT = replace(PUBLISHED, steps=30, schedule="edm", sigma_max=10.0)
 
 
 def noise_of(*seeds):
     return item_noise([torch.Generator().manual_seed(seed) for seed in seeds])
 
 
-def test_slices_jitter_less_than_one_by_one(stack_case):
+@pytest.mark.parametrize("sampler", [FAST, SHORT])
+def test_slices_jitter_less_than_one_by_one(sampler, stack_case):
     case = stack_case()
     slicewise = Dds(steps=30, eta=0.85, gamma=5.0, iterations=5)
     apart = draw(slicewise, case.slices, case.prior, batch_noise(torch.Generator().manual_seed(0))).images
-    together = draw(FAST, case.volume, SlicePrior(case.prior), noise_of(0)).images
+    together = draw(sampler, case.volume, SlicePrior(case.prior), noise_of(0)).images
     assert case.jitter(apart) > 3
     assert case.jitter(together) < 0.5 * case.jitter(apart)
     assert case.error(together) < 0.6 * case.error(apart)
+
+
+def test_without_total_variation_it_is_dds_slice_by_slice(stack_case):
+    case, settings = stack_case(), {"steps": 8, "gamma": 5.0, "iterations": 60, "sigma_max": 10.0}
+    apart = draw(Dds(**settings), case.slices, case.prior, batch_noise(torch.Generator().manual_seed(0))).images
+    sampler = VolumeDds(tv=0.0, penalty=1e-9, **settings)
+    together = draw(sampler, case.volume, SlicePrior(case.prior), noise_of(0)).images
+    torch.testing.assert_close(together[0], apart, rtol=1e-5, atol=1e-5)
+
+
+def test_a_hot_start_begins_at_an_image(stack_case):
+    case = stack_case()
+    volume = replace(case.volume, start=case.truth)
+    sampler = replace(FAST, hot=True, sigma_max=1e-3, sigma_min=1e-3, steps=1)
+    hot = draw(sampler, volume, SlicePrior(case.prior), noise_of(0)).images
+    assert case.error(hot) < 0.02
 
 
 @pytest.mark.parametrize("steps", [10, 3])
