@@ -69,7 +69,7 @@ def prior(
             for slices in (read_images(IMAGES), seen)
         )
         low, high = loaded.sigmas
-        sampler = Heun(steps=steps, iterations=0, sigma_max=high, sigma_min=low)
+        sampler = Heun(steps=steps, iterations=0, sigma_max=high, sigma_min=low, hot=False, churn=0.0)
         like = torch.empty((), dtype=torch.complex64, device=loaded.device)
         samples = torch.cat(
             [

@@ -28,7 +28,9 @@ def stationary():
 def test_samples_of_a_gaussian_have_the_statistics_of_its_closed_form():
     prior, radius, power = stationary()
     count = 150
-    sampler = Heun(steps=60, iterations=0, sigma_max=80.0, sigma_min=0.005)  # 36 steps spread 1 % too far
+    sampler = Heun(
+        steps=60, iterations=0, sigma_max=80.0, sigma_min=0.005, hot=False, churn=0.0
+    )  # 36 steps spread 1 % too far
     samples = unconditional_samples(prior, sampler, (SIDE, SIDE), seeds=range(count), like=LIKE)
     found = image_statistics(samples)
     spread = float(power.mean()) ** 0.5  # of a pixel, each part
@@ -51,7 +53,7 @@ def test_samples_of_a_gaussian_have_the_statistics_of_its_closed_form():
 
 def test_a_sample_is_a_function_of_its_seed():
     prior, *_ = stationary()
-    sampler = Heun(steps=3, iterations=0)
+    sampler = Heun(steps=3, iterations=0, hot=False, churn=0.0)
     both = unconditional_samples(prior, sampler, (SIDE, SIDE), seeds=[5, 6], like=LIKE)
     alone = unconditional_samples(prior, sampler, (SIDE, SIDE), seeds=[6], like=LIKE)
     torch.testing.assert_close(both[1:], alone, rtol=1e-5, atol=1e-5)
