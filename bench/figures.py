@@ -18,12 +18,14 @@ class Figure:
     """What was measured beside it, in the same run; a dash where the reach is absolute."""
     ratio: str
     reach: str
-    met: bool
+    met: bool | None
+    """None where a figure is reported and has no reach."""
 
     @property
     def cells(self) -> tuple[str, ...]:
         """Texts of the line."""
-        return (self.number, self.what, self.measured, self.limit, self.ratio, self.reach, "yes" if self.met else "no")
+        met = {True: "yes", False: "no", None: "-"}[self.met]
+        return (self.number, self.what, self.measured, self.limit, self.ratio, self.reach, met)
 
 
 HEADINGS = ("", "figure", "measured", "limit beside it", "ratio", "reach", "met")

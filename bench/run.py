@@ -9,6 +9,10 @@ from pathlib import Path
 
 import classical
 import coil_maps
+import diffusion
+import diffusion_memory
+import diffusion_quality
+import diffusion_throughput
 import idle
 import memory
 import onnx_runtime
@@ -31,6 +35,11 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     9: classical.FIGURES,
     10: (coil_maps.espirit,),
     11: onnx_runtime.FIGURES,
+    12: (diffusion_quality.beside_pc,),
+    13: (diffusion.overhead,),
+    14: diffusion.SEVERAL,
+    15: (diffusion_memory.samples,),
+    16: (diffusion_throughput.slices,),
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
@@ -51,7 +60,7 @@ def main() -> int:
     print(f"\n{text}")
     if given.write:
         _write(f"Machine: {machine()}.\n\n{text}")
-    return int(not all(figure.met for figure in figures))
+    return int(any(figure.met is False for figure in figures))
 
 
 def _measured(numbers: list[int], *, quick: bool) -> Iterator[Figure]:

@@ -76,10 +76,7 @@ class Served:
 
     def memory(self, field: str) -> float:
         """Return ``VmRSS`` (resident now) or ``VmHWM`` (its peak) in MiB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError(f"the system says no {field} of process {self.pid}")
+        return memory(self.pid, field)
 
     def has_loaded(self, library: str) -> bool:
         """Say whether a shared library with this name is in the process."""
@@ -104,3 +101,11 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def memory(pid: int, field: str) -> float:
+    """Return ``VmRSS`` (resident now) or ``VmHWM`` (its peak) of a process in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"the system says no {field} of process {pid}")
