@@ -1,7 +1,5 @@
 import datetime as dt
 
-import h5py
-import numpy as np
 import pytest
 import torch
 import typer
@@ -13,23 +11,11 @@ from echotrain.models.model_card import ModelCard, read_card
 from echotrain.models.model_store import write_model
 from echotrain.models.networks.build import build
 from echotrain.models.trained_range import TrainedRange
+from echotrain.models.uncertainty import ensemble_calibration
 from echotrain.models.uncertainty.calibration_record import load_calibration
+from echotrain.models.uncertainty.interval_scores import score_intervals
 
 RANGE = ("--acceleration", "2,3", "--coils", "4,5", "--matrix", "48,48", "--snr", "50,80")
-
-
-@pytest.fixture
-def heads(tmp_path, monkeypatch):
-    """Make a data folder with small images of the subjects that are calibrated on, and of another."""
-    y, x = np.mgrid[-1:1:48j, -1:1:48j]
-    (tmp_path / "images").mkdir()
-    held_out = ("msl-04", "cheng-046", "cheng-047")
-    for name, subjects in (("train", ("someone", *(held_out[n % 3] for n in range(26)))), ("val", ("other",) * 26)):
-        radii = np.linspace(0.5, 0.7, len(subjects))
-        with h5py.File(tmp_path / "images" / f"brains_{name}.h5", "w") as file:
-            file["image"] = np.array([np.where(x**2 + y**2 < r, 100 + 50 * np.cos(9 * x), 0) for r in radii], np.uint8)
-            file["subject"] = [subject.encode() for subject in subjects]
-    monkeypatch.setenv("ECHOTRAIN_DATA", str(tmp_path))
 
 
 @pytest.fixture
@@ -91,11 +77,70 @@ def test_a_calibration_is_stored_beside_the_first_member_with_what_it_holds_for(
 
 
 @pytest.mark.usefixtures("heads")
+def test_classical_methods_are_calibrated_beside_a_network_with_their_settings(run, models):
+    settings = "cs-tv.iterations=3,sense.iterations=4,sense.regularisation=0.1"
+    result = run("--members", "sense,second,cs-tv", "--settings", settings, *RANGE, "--alpha", "0.5", "--slices", 12)
+    assert result.exit_code == 0, result.output
+    method = "cs-tv-iterations_3+second+sense-iterations_4-regularisation_0.1"
+    record = load_calibration(models / "second", method)
+    assert record.weights == {"second": read_card(models / "second").sha256}
+    assert record.settings == {
+        "sense": {"iterations": 4, "regularisation": 0.1, "tolerance": 0.0},
+        "cs-tv": {"weight": 0.004, "iterations": 3, "inner_iterations": 3},
+    }
+
+
+@pytest.mark.usefixtures("heads")
+def test_an_interrupted_calibration_goes_on_to_the_same_record(run, models, tmp_path, monkeypatch):
+    arguments = ("--members", "second,first", *RANGE, "--alpha", "0.4", "--slices", 12)
+    assert run(*arguments, "-o", tmp_path / "whole").exit_code == 0
+    whole = load_calibration(tmp_path / "whole", "first+second")
+    computed = []
+
+    def counted(found, scale):
+        computed.append(scale)
+        if len(computed) == 7:
+            raise KeyboardInterrupt
+        return score_intervals(found, scale)
+
+    monkeypatch.setattr(ensemble_calibration, "score_intervals", counted)
+    assert run(*arguments).exit_code != 0  # in the fourth slice of the evaluation, which has two scales
+    assert not list(models.glob("*/*.toml.part"))
+    assert not (models / "first" / "calibration-first+second.toml").exists()
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "going on after 15 of 24 slices" in result.stdout
+    assert len(computed) == 7 + 2 * 9
+    assert load_calibration(models / "first", "first+second") == whole
+    assert not list(models.glob("*/*.npz*"))
+
+
+@pytest.mark.usefixtures("heads")
+def test_what_was_kept_of_other_scans_is_not_taken_up(run, models, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    arguments = ("--members", "second,first", "--alpha", "0.4", "--slices", 12)
+    with monkeypatch.context() as only:
+        only.setattr(ensemble_calibration, "score_intervals", interrupted)
+        run(*arguments, *RANGE)
+    assert list(models.glob("first/calibration-*.npz"))
+    result = run(*arguments, *RANGE, "--snr", "20,30")
+    assert result.exit_code == 0, result.output
+    assert "going on" not in result.stdout
+
+
+@pytest.mark.usefixtures("heads")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("--members", "first"), "an ensemble of 1 has no spread"),
         (("--members", "first,frist"), "no model is named 'frist'; did you mean 'first'?"),
+        (("--members", "sense,cs-tv"), "cs-tv and sense have no weights for a calibration to lie beside"),
+        (("--members", "first,cs-tv", "--settings", "cs-tv.iteration=3"), "did you mean 'iterations'?"),
+        (("--members", "first,cs-tv", "--settings", "sense.iterations=3"), "got settings of sense; expected those of"),
+        (("--members", "first,cs-tv", "--settings", "iterations=3"), "expected --settings MEMBER.KEY=VALUE"),
+        (("--members", "first,second", "--steps", "3"), "got steps for --members"),
         (("--members", "first,second", "--slices", "21"), "21 images can show no risk of 0.1"),
         (("--members", "first,second", "--alpha", "1.5"), "alpha is 1.5"),
         (("--members", "first,second", "--intervals", "wide"), "'wide', expected deviation or quantiles"),
