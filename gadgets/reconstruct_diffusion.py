@@ -209,4 +209,6 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         coupled = volume.kspace.ndim == 5
         held = f"total variation between {volume.kspace.shape[2]} slices" if coupled else "none, of a single slice"
         meta = {**meta, "EchotrainSliceCoupling": held}
-        return meta if coupled else remarked(meta, f"{self.sampler} holds slices of volumes together: here is but one")
+        return (
+            meta if coupled else remarked(meta, f"{self.sampler} holds the slices of volumes together: this came alone")
+        )

@@ -118,6 +118,71 @@ def test_a_volume_is_sampled_slice_by_slice(scans):
     assert np.linalg.norm(outs[0].data[0] - image) < 0.5 * np.linalg.norm(image)
 
 
+VOLUME = {**PLAIN, "matrix": (12, 16, 3), "recon": (12, 16, 3)}
+ALIKE = [(z, y) for z in range(3) for y in LINES]
+
+
+@pytest.mark.parametrize("sampler", ["volume-dds", "mbir"])
+def test_a_volume_is_sampled_as_one_by_samplers_of_volumes(scans, sampler):
+    scan, told = scans.Scan(**VOLUME), []
+    record, image = calibrated(scans, scan, ALIKE)
+    fields = {"sampler": sampler, "steps": 20, "samples": 2, "settings": {"tv": 0.0, "sigma_max": 10.0}}
+    outs = list(started(replace(scan.context(), notify=told.append), **fields).receive(record))
+    assert [(out.sample, out.data.shape) for out in outs] == [((1, 2), (1, 3, 16, 12)), ((2, 2), (1, 3, 16, 12))]
+    assert all(np.linalg.norm(out.data[0] - image) < 0.6 * np.linalg.norm(image) for out in outs)
+    assert told == [Progress("reconstruct_diffusion", n, 40, "slice 0") for n in range(1, 41)]
+    meta = outs[0].meta
+    assert meta["EchotrainSampler"] == sampler
+    assert meta["EchotrainSteps"] == "20 of 20"
+    assert meta["EchotrainSliceCoupling"] == "total variation between 3 slices"
+    assert "EchotrainRemarks" not in meta
+    for out, again in zip(outs, run(scan, record, **fields), strict=True):
+        np.testing.assert_array_equal(out.data, again.data)
+
+
+def test_total_variation_makes_slices_of_a_volume_more_alike(scans):
+    scan = scans.Scan(**VOLUME)
+    record, _ = calibrated(scans, scan, ALIKE)
+    apart, together = (
+        run(scan, record, sampler="volume-dds", settings={"tv": tv}, magnitude=False)[0].data for tv in (0.0, 0.1)
+    )
+    assert np.abs(np.diff(together, axis=1)).mean() < 0.8 * np.abs(np.diff(apart, axis=1)).mean()
+
+
+def test_samplers_of_volumes_take_any_sampling_of_the_partitions(scans):
+    scan = scans.Scan(**VOLUME)
+    record, _ = calibrated(scans, scan, [(z, y) for z in range(3) for y in range(16) if z == 1 or y % 2 == z // 2])
+    with pytest.raises(DataError, match="not all alike"):
+        run(scan, record)
+    (out,) = run(scan, record, sampler="volume-dds")
+    assert np.isfinite(out.data).all()
+
+
+@pytest.mark.parametrize("sampler", ["volume-dds", "mbir"])
+def test_a_slice_that_came_alone_is_a_volume_of_one_and_the_image_says_so(scans, sampler):
+    scan = scans.Scan(**PLAIN)
+    record, image = calibrated(scans, scan, LINES)
+    (out,) = run(scan, record, sampler=sampler, steps=20, settings={"sigma_max": 10.0})
+    assert out.data.shape == (1, 1, 16, 12)
+    assert np.linalg.norm(out.data[0] - np.abs(image)) < 0.5 * np.linalg.norm(image)
+    assert out.meta["EchotrainSliceCoupling"] == "none, of a single slice"
+    assert out.meta["EchotrainRemarks"] == (f"{sampler} holds the slices of volumes together: this came alone",)
+
+
+def test_a_deadline_for_a_volume_means_fewer_steps(scans):
+    scan = scans.Scan(**VOLUME)
+    (out,) = run(scan, calibrated(scans, scan, ALIKE)[0], sampler="volume-dds", steps=5000, deadline=1e-6)
+    assert out.meta["EchotrainSteps"] == "1 of 5000"
+
+
+def test_a_volume_that_does_not_fit_the_memory_is_refused(scans, monkeypatch):
+    scan = scans.Scan(**VOLUME)
+    record, _ = calibrated(scans, scan, ALIKE)
+    monkeypatch.setattr("echotrain.models.runtimes.memory.free_bytes", lambda _device: 1e5)
+    with pytest.raises(DataError, match=r"slice 0: tiny@3 would take about .* GiB for 1 volumes of 3 x 16 x 12"):
+        run(scan, record, sampler="volume-dds")
+
+
 def test_progress_is_told(scans):
     scan, told = scans.Scan(**PLAIN), []
     gadget = started(replace(scan.context(), notify=told.append), steps=4)
