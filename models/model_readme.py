@@ -10,7 +10,8 @@ _KINDS = {"prior": "diffusion prior", "supervised": "supervised reconstruction m
 
 _SAMPLES = (
     "Images that the prior makes up of noise alone, and below them images that it has never seen, in random views as "
-    "in training: magnitudes on one scale, and the phase of the first row of each, from -pi (black) to pi (white)."
+    "in training: magnitudes on one scale, and the phase of the first row of each, from -pi (black) to pi (white). "
+    "Statistics of both are below, magnitudes in the unit of the prior, an intensity of about 1."
 )
 
 

@@ -58,28 +58,24 @@ def prior_metrics(
     sigma_max
         The prior's highest noise level.
     """
-    sets = {
-        f"{SAMPLES} ({len(compared.samples)}, {compared.sampling})": compared.samples,
-        f"{HELD_OUT} ({len(compared.held_out)}, {compared.held_out_source})": compared.held_out,
-        f"{TRAINING} ({len(compared.training)})": compared.training,
-    }
+    samples = f"{SAMPLES} ({len(compared.samples)}, {compared.sampling})"
+    held_out = f"{HELD_OUT} ({len(compared.held_out)}, {compared.held_out_source})"
+    training = f"{TRAINING} ({len(compared.training)})"
+    sets = {samples: compared.samples, held_out: compared.held_out, training: compared.training}
     statistics = {case: image_statistics(images) for case, images in sets.items()}
     metrics = [
         _mean(case, name, getattr(found, field)) for field, name in _NAMES.items() for case, found in statistics.items()
     ]
-    for case, images in sets.items():
-        if images is not compared.held_out:
-            distance = magnitude_distance(images, compared.held_out)
-            metrics.append(Metric(case=case, metric=_DISTANCE, value=distance))
+    for case in (samples, training):
+        value = magnitude_distance(sets[case], compared.held_out)
+        metrics.append(Metric(case=case, metric=_DISTANCE, value=value))
     metrics += [_mean(DENOISING, f"rms error over sigma, sigma = {level:g}", found) for level, found in errors.items()]
     start = f"{START} (sigma = {sigma_max:g})"
-    part = float(image_statistics(compared.held_out).part.mean())
+    ratio = float(statistics[held_out].part.mean()) / sigma_max
     distance = distance_from_noise(compared.held_out, sigma_max)
     return (
         *metrics,
-        Metric(
-            case=start, metric="rms of real and imaginary part of held-out images over sigma", value=part / sigma_max
-        ),
+        Metric(case=start, metric=f"{_NAMES['part']} of held-out images over sigma", value=ratio),
         Metric(
             case=start, metric=f"total variation distance from noise alone, bound (limit {LIMIT:g})", value=distance
         ),
