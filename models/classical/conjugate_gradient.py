@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..operators.inner_product import inner
+
 
 def conjugate_gradient(
     normal: Callable[[Tensor], Tensor],
@@ -53,7 +55,7 @@ def conjugate_gradient(
         if tolerance > 0 and not active.any():  # the question makes a device wait: asked only where it can help
             break
         applied = normal(direction)
-        curvature = _inner(direction, applied)
+        curvature = inner(direction, applied)
         step = torch.where(active, power, 0) / torch.where(active, curvature, 1)
         x = torch.addcmul(x, step.view(item), direction)
         residual = torch.addcmul(residual, -step.view(item), applied)
@@ -63,10 +65,5 @@ def conjugate_gradient(
     return x
 
 
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    """Real part of a^H b of each item: (batch,) real."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1)).real
-
-
 def _squared_norm(a: Tensor) -> Tensor:
-    return _inner(a, a)
+    return inner(a, a)

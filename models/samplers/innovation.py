@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..operators.inner_product import inner
 from .inverse_problem import InverseProblem
 from .noise import Noise
 
@@ -33,11 +34,10 @@ class Innovation:
     def __init__(self, problem: InverseProblem, zero_filled: Tensor, noise: Noise) -> None:
         parts = 2 if zero_filled.is_complex() else 1
         self._operator, self._zero_filled = problem.operator, zero_filled
-        y = problem.y.flatten(1)
-        expected = parts * problem.sigma**2 * (y != 0).sum(dim=1)
-        self._power = y.abs().square().sum(dim=1, dtype=torch.float64) - expected
+        expected = parts * problem.sigma**2 * (problem.y != 0).flatten(1).sum(dim=1)
+        self._power = inner(problem.y, problem.y, dtype=torch.float64) - expected
         probes = (noise(zero_filled) for _ in range(_PROBES))
-        trace = torch.stack([_inner(z, problem.operator.normal(z)) for z in probes]).mean(dim=0)
+        trace = torch.stack([inner(z, problem.operator.normal(z), dtype=torch.float64) for z in probes]).mean(dim=0)
         self._trace = trace.clamp(min=torch.finfo(trace.dtype).tiny)
 
     def variance(self, x0: Tensor, sigma: float) -> Tensor:
@@ -51,11 +51,6 @@ class Innovation:
             Noise level of x.
         """
         # ||y - A x0||^2, without going back to measurements; sums in double precision, as large terms cancel
-        power = self._power - _inner(x0, 2 * self._zero_filled - self._operator.normal(x0))
+        power = self._power - inner(x0, 2 * self._zero_filled - self._operator.normal(x0), dtype=torch.float64)
         variance = (power / self._trace).clamp(0.01 * sigma**2 / (1 + sigma**2), sigma**2)
         return variance.to(x0.real.dtype).reshape(-1, *(1,) * (x0.ndim - 1))
-
-
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    """Real part of a^H b of each item, (batch,) float64."""
-    return (a.conj() * b).real.flatten(1).sum(dim=1, dtype=torch.float64)

@@ -22,9 +22,10 @@ def norms(x: Tensor) -> Tensor:
     """Return the norm of each item, (batch, 1, ...) real.
 
     Published step sizes that are ratios of norms take their mean over a batch. Here each item has its own: it must not
-    depend on what it is computed together with.
+    depend on what it is computed together with; nor must its rounding, see ``inner``.
     """
-    return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
+    rows = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return torch.linalg.vector_norm(rows, dim=tuple(range(1, x.ndim)), keepdim=True)
 
 
 def parts(x: Tensor) -> int:

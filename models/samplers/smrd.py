@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..classical.conjugate_gradient import conjugate_gradient
+from ..operators.inner_product import inner
 from ..priors.prior import Prior
 from .inverse_problem import InverseProblem
 from .noise import Noise
@@ -91,7 +92,8 @@ class Smrd:
                     weight = torch.where(learnt > 0, learnt, self.weight)
                     here, there = (self._regularised(problem, zero_filled, p, weight) for p in (proposal, perturbed))
                     divergence = probed_divergence(probe, (there - here) / probe_step)
-                    distance = (here - zero_filled).abs().square().flatten(1).mean(dim=1)
+                    change = here - zero_filled
+                    distance = inner(change, change) / here[0].numel()
                     risk = distance * divergence / here[0].numel()
                     if level < self.learning * self.steps:
                         (learnt.grad,) = torch.autograd.grad(risk.sum(), learnt)
@@ -135,4 +137,4 @@ def probed_divergence(probe: Tensor, response: Tensor) -> Tensor:
     -------
         (batch,) real.
     """
-    return torch.linalg.vecdot(probe.flatten(1), response.flatten(1)).real
+    return inner(probe, response)

@@ -146,7 +146,8 @@ def sense_case():
         calibration = torch.zeros(n, 1, dtype=torch.bool)
         calibration[n // 2 - 1 : n // 2 + 2] = True
         y = clean + sigma * mask * noise(clean)
-        problem = InverseProblem(operator, y, sigma, (items, n, n), calibration=calibration)
+        start = operator.adjoint(y)
+        problem = InverseProblem(operator, y, sigma, (items, n, n), start=start, calibration=calibration)
         return SenseCase(GaussianPrior(torch.zeros(n * n, dtype=torch.float64), covariance), problem)
 
     return make
@@ -173,9 +174,8 @@ def check_sampler(sense_case):
         if residual is not None:
             assert (case.residuals(images[-1]) < residual).all()
 
-        alone = replace(case.problem, y=case.problem.y[1:2], shape=(1, *case.problem.shape[1:]))
-        if alone.start is not None:
-            alone = replace(alone, start=alone.start[1:2])
+        y, start, shape = case.problem.y[1:2], case.problem.start[1:2], (1, *case.problem.shape[1:])
+        alone = replace(case.problem, y=y, start=start, shape=shape)
         *_, image = sampler(alone, case.prior, seeded(2))
         torch.testing.assert_close(image, images[-1][1:2], rtol=1e-6, atol=1e-6)
 

@@ -9,7 +9,11 @@ from echotrain.models.samplers.heun import Heun
 from echotrain.models.samplers.noise_matched import regularised
 from echotrain.models.samplers.schedules import noise_levels
 
-SAMPLERS = [Dds(steps=20), Heun(steps=20), Dds(steps=20, eta=0.0, schedule="geometric")]
+SAMPLERS = [
+    Dds(steps=20),
+    Heun(steps=20, hot=False, sigma_max=10.0),
+    Dds(steps=20, eta=0.0, schedule="geometric"),
+]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
