@@ -95,6 +95,25 @@ def test_three_networks_give_their_mean_and_how_far_it_can_be_trusted(served, br
     assert spearmanr(error, width.pixels[0][head]).statistic > 0.15
 
 
+def test_methods_of_different_kind_give_their_mean_and_how_far_they_disagree(served, brain, truth):
+    with Client(served.zmq) as client:
+        images = client.reconstruct(brain, chain="methods-ensemble")
+    sense, mean, deviation, width, one = (image for image in images if isinstance(image, Image))
+    assert all(image.pixels.dtype == np.float32 and image.pixels.shape == (1, 1, 256, 216) for image in images)
+    assert sense.meta["EchotrainMethod"] == "sense"
+    assert one.meta["EchotrainMethod"] == "supervised(admm-net@2)"
+    assert mean.meta["EchotrainMethod"] == "ensemble(admm-net, modl, cs-tv, cs-wavelet)+mean"
+    assert mean.meta["EchotrainModel"] == ("admm-net@2", "modl@1")
+    assert [text.partition(" ")[0] for text in mean.meta["EchotrainMethodSettings"]] == ["cs-tv", "cs-wavelet"]
+    assert mean.meta["EchotrainSamples"] == "4 of 4"
+    assert max(error_of(mean, truth), error_of(one, truth)) < 0.9 * error_of(sense, truth)
+    assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
+    head = truth > 0.1 * truth.max()
+    x = mean.pixels[0].astype(float)
+    error = np.abs(x * (x * truth).sum() / (x * x).sum() - truth)[head]
+    assert spearmanr(error, width.pixels[0][head]).statistic > 0.15
+
+
 def test_intervals_of_a_scan_unlike_all_that_were_calibrated_say_so(served, brain):
     few = replace(
         brain,
