@@ -131,6 +131,11 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
                 f"estimate_uncertainty: member {name} gives {message.quantity} images, expected complex ones; set "
                 "magnitude = false where it reconstructs"
             )
+        if message.sample is not None:
+            raise ConfigurationError(
+                f"estimate_uncertainty: member {name} gives {message.sample[1]} samples, expected one image of each "
+                "member; set samples = 1, or leave members out for an ensemble of its samples"
+            )
         return _Place(key, name, self.members)
 
     def _alone(self, message: Reconstruction) -> Iterator[Reconstruction | Text]:

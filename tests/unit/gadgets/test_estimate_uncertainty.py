@@ -370,6 +370,16 @@ def test_members_must_be_complex(scans):
         estimated(scans, [magnitude], members=["ann", "bob"])
 
 
+def test_one_sample_of_a_prior_may_be_a_member_and_several_may_not(scans):
+    data = numbers(2)
+    (drawn,) = samples(scans, data[:1])
+    both = [member(scans, "ann", data[1]), replace(drawn, sample=None)]
+    (mean,) = estimated(scans, both, members=["ann", "prior"], outputs=["mean"])
+    np.testing.assert_allclose(mean.data, np.abs(data.mean(axis=0)), rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="member prior gives 2 samples, expected one image of each member"):
+        estimated(scans, samples(scans, data), members=["ann", "prior"])
+
+
 @pytest.mark.parametrize("members", [("ann",), ("ann", "ann")])
 def test_members_that_are_no_ensemble_are_refused(members):
     with pytest.raises(ConfigurationError, match="expected two or more that differ"):
