@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..measurements import Measurements
+from ..measurements import Measurements, Reconstructor
 from ..priors.prior import Prior
 from ..priors.slice_prior import TOGETHER, SlicePrior
 from .draw import draw
@@ -47,6 +47,7 @@ def sample(
     sampler: Sampler,
     *,
     seeds: Sequence[int],
+    start: Reconstructor | None = None,
     seconds: float | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -65,6 +66,8 @@ def sample(
         What to draw by; the prior is one of slices.
     seeds
         One for each sample, at least one.
+    start
+        As ``pose`` takes it.
     seconds
         All that may be taken; ``draw`` takes fewer steps if need be.
     progress
@@ -82,7 +85,7 @@ def sample(
         Not even one sample fits the device.
     """
     began = time.monotonic()
-    posed = pose(measurements)
+    posed = pose(measurements, start)
     inside = measurements.maps.abs().amax(dim=1) > 0
     images: list[Tensor] = []
     volume = inside.ndim == 4
@@ -153,13 +156,13 @@ def sample_seeds(seed: int, place: Sequence[int], samples: int) -> list[int]:
 
 
 def diffusion_ensemble(
-    prior: Prior, sampler: Sampler, samples: int, *, seed: int = 0
+    prior: Prior, sampler: Sampler, samples: int, *, start: Reconstructor | None = None, seed: int = 0
 ) -> Callable[[Measurements], Iterator[Tensor]]:
     """Return samples of a batch of slices as an ``Ensemble``: (batch, y, x) complex64 at a time."""
 
     def ensemble(measurements: Measurements) -> Iterator[Tensor]:
         slices = [
-            sample(one, prior, sampler, seeds=sample_seeds(seed, (n,), samples)).images
+            sample(one, prior, sampler, seeds=sample_seeds(seed, (n,), samples), start=start).images
             for n, one in enumerate(measurements.split())
         ]
         yield from torch.stack(slices, dim=1)

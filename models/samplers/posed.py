@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..classical.cg_sense import CGSense
 from ..classical.zero_filled import brightness
-from ..measurements import Measurements
+from ..measurements import Measurements, Reconstructor
 from ..noise_level import estimated_noise
 from ..operators.linear_operator import LinearOperator
 from ..operators.slicewise import Slicewise
@@ -34,21 +34,24 @@ class Posed:
     """Whether that was estimated from the scan, for want of a noise measurement."""
 
 
-def pose(measurements: Measurements) -> Posed:
+def pose(measurements: Measurements, start: Reconstructor | None = None) -> Posed:
     """Make a problem of one slice, or of one volume.
 
-    The intensity is that of a CG-SENSE image, which is also what hot starts begin at. Its noise makes it a little too
-    high, its regularisation a little too low; priors are trained for some per cent of either.
+    The intensity is that of a CG-SENSE image. Its noise makes it a little too high, its regularisation a little too
+    low; priors are trained for some per cent of either.
 
     Parameters
     ----------
     measurements
         One slice, (1, coils, ky, kx), or one volume, (1, coils, kz, ky, kx).
+    start
+        Reconstructs what hot starts begin at, volumes slice by slice; None for the CG-SENSE image.
 
     Raises
     ------
     ValueError
-        There are several slices, no signal, or values that are not finite.
+        There are several slices, no signal, or values that are not finite, in what is measured or in the start; or
+        slices of a volume, that are to be reconstructed one by one, were not measured alike.
     """
     if len(measurements) != 1:
         raise ValueError(f"got {len(measurements)} slices, expected one: each has its own intensity and noise level")
@@ -58,6 +61,11 @@ def pose(measurements: Measurements) -> Posed:
         raise ValueError("k-space or maps hold values that are not finite")
     if not image.abs().amax() > 0:
         raise ValueError("there is no signal: k-space, or every coil map, is zero")
+    if start is not None:
+        slices = as_slices(measurements) if image.ndim == 4 else measurements
+        image = start(slices).reshape(image.shape)
+        if not image.isfinite().all():
+            raise ValueError("the image to start at holds values that are not finite")
     operator, y = _measured(measurements)
     noise = estimated_noise(measurements) if measurements.noise is None else measurements.noise
     problem = InverseProblem(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from echotrain.models.classical.zero_filled import ZeroFilled
 from echotrain.models.measurements import Measurements
 from echotrain.models.operators.slicewise import Slicewise
 from echotrain.models.samplers.posed import calibration_mask, pose
@@ -55,6 +56,30 @@ def test_a_problem_of_several_samples_repeats_the_scan():
     assert zero_filled.shape == several.shape == several.start.shape
     for n in range(3):
         torch.testing.assert_close(zero_filled[n], problem.operator.adjoint(problem.y)[0])
+
+
+def test_hot_starts_begin_at_the_image_of_any_method_in_the_unit_of_the_prior():
+    measurements = scan()
+    posed, conventional = pose(measurements, ZeroFilled()), pose(measurements)
+    assert posed.scale == conventional.scale
+    torch.testing.assert_close(posed.problem.start, measurements.zero_filled() / posed.scale)
+    assert not torch.allclose(posed.problem.start, conventional.problem.start, rtol=0.1)
+
+
+def test_a_volume_starts_at_images_of_its_slices():
+    slices = [scan(size=(24, 20)), scan(scale=2.0, size=(24, 20))]
+    volume = Measurements(
+        *(torch.stack([getattr(one, part) for one in slices], 2) for part in ("kspace", "mask", "maps"))
+    )
+    k = torch.fft.fftshift(torch.fft.fft(torch.fft.ifftshift(volume.kspace, dim=2), dim=2, norm="ortho"), dim=2)
+    posed = pose(replace(volume, kspace=k, noise=0.05), ZeroFilled())
+    expected = torch.stack([one.zero_filled() for one in slices], 1)
+    torch.testing.assert_close(posed.problem.start * posed.scale, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_start_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match="the image to start at holds values that are not finite"):
+        pose(scan(), lambda measurements: measurements.zero_filled() * float("nan"))
 
 
 @pytest.mark.parametrize("whole", [True, False])
