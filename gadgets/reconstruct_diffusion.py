@@ -89,13 +89,14 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
 
     def start(self, context: Context) -> None:
         """Make the sampler, and load the prior, which all sessions share."""
-        from ..models.samplers.build import DIFFERENTIATING, build_sampler
+        from ..models.samplers.build import DIFFERENTIATING, build_sampler, check_levels
 
         self._context = context
         steps = {} if self.steps is None else {"steps": self.steps}
         try:
             self._sampler = build_sampler(self.sampler, {**self.settings, **steps})
             self._loaded = shared_store().load_prior(self.prior, device=self.device, runtime=self.runtime)
+            check_levels(self._sampler, self._loaded)
         except (ValueError, ModelError) as error:
             raise ConfigurationError(f"reconstruct_diffusion: {error}") from error
         if self.sampler in DIFFERENTIATING and self.runtime == "onnx":

@@ -63,10 +63,9 @@ def trajectories(
 
     from ...models.evaluation.trajectory import draw_trajectories, trajectory
 
-    texts = sampler or [_BEST, _SPREAD, "heun", "ula:steps=50", "pc:steps=100"]
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = _parsed(texts)
+        runs = loaded.checked(sampler or [_BEST, _SPREAD, "heun", "ula", loaded.within("pc:steps=100")])
         case = _scan_case(scan, acceleration, loaded.device)
         estimates = {
             _described(text, made): trajectory(case.measurements, loaded.of(name), made, seed=_SEED, shown=shown)
@@ -97,7 +96,7 @@ def samples(
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = _parsed(sampler or [_BEST, _SPREAD])
+        runs = loaded.checked(sampler or [_BEST, _SPREAD])
         seeds = sample_seeds(_SEED, (), count)
         for acceleration in numbers(accelerations):
             case = _scan_case(scan, acceleration, loaded.device)
@@ -148,8 +147,8 @@ def quality(
         budgets = [int(n) for n in numbers(evaluations)]
         runs = [
             (text, name, run)
-            for text, (name, made) in _parsed(sampler or [_BEST, _SPREAD, *SAMPLERS]).items()
-            for run in ladder(made, [*budgets, reference] if text == "pc" else budgets)
+            for text, (name, made) in loaded.checked(sampler or [_BEST, _SPREAD, *map(loaded.within, SAMPLERS)]).items()
+            for run in ladder(made, [*budgets, reference] if name == "pc" else budgets)
         ]
         cases = _simulated_cases(slices, matrix, acceleration, loaded.device)
         table = _file(output, "quality.csv")
@@ -194,11 +193,24 @@ class _Priors:
             return self._store.load_prior(self._name, device=self._device, runtime="torch")
         return self._store.load_prior(self._name, device=self._device)
 
+    def within(self, text: str) -> str:
+        """Return a sampler with the settings that bring its noise levels into what the prior knows, if it needs any."""
+        from ...models.samplers.build import levels_within
+        from ..sampler_text import parse_sampler
 
-def _parsed(texts: list[str]) -> dict[str, tuple[str, Sampler]]:
-    from ..sampler_text import parse_sampler
+        name, made = parse_sampler(text)
+        needed = [f"{setting}={value}" for setting, value in levels_within(made, self.of(name)).items()]
+        return f"{text}{',' if ':' in text else ':'}{','.join(needed)}" if needed else text
 
-    return {text: parse_sampler(text) for text in texts}
+    def checked(self, texts: list[str]) -> dict[str, tuple[str, Sampler]]:
+        """Return samplers, by how they are written, that the prior knows the noise levels of."""
+        from ...models.samplers.build import check_levels
+        from ..sampler_text import parse_sampler
+
+        runs = {text: parse_sampler(text) for text in texts}
+        for name, made in runs.values():
+            check_levels(made, self.of(name))
+        return runs
 
 
 def _described(text: str, sampler: Sampler) -> str:

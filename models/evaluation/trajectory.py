@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..measurements import Measurements
 from ..priors.prior import Prior
+from ..samplers.build import check_levels
 from ..samplers.noise import item_noise
 from ..samplers.posed import pose
 from ..samplers.sampler import Sampler
@@ -46,8 +47,9 @@ def trajectory(measurements: Measurements, prior: Prior, sampler: Sampler, *, se
     Raises
     ------
     ValueError
-        As ``pose``.
+        As ``pose`` and ``check_levels``.
     """
+    check_levels(sampler, prior)
     posed = pose(measurements)
     inside = measurements.maps.abs().amax(dim=1) > 0
     kept = set(torch.linspace(1, sampler.steps, shown).round().int().tolist())

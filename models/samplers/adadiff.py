@@ -28,7 +28,7 @@ class AdaDiff:
     next level is drawn given both. Adaptation: Adam changes all weights of the network so that D of that image, at the
     last level, fits the measurements, by the mean of |A D - y|; the result is made consistent. For slices, not volumes,
     by an ``AdaptablePrior``: each item adapts a copy of the network, which takes three more for Adam and gradients, and
-    nothing is left to restore. An iteration takes about three times the time of an evaluation.
+    nothing is left to restore. An iteration takes three to four times the time of an evaluation.
 
     Differences: the authors' prior is a generator, trained against an adversary to take four large steps; here any
     denoiser stands for it, whose samples of four steps are smoother. Theirs begins at the zero-filled image without
@@ -53,6 +53,11 @@ class AdaDiff:
     def evaluations(self) -> int:
         """One for every level, one for every iteration."""
         return self.diffusion_steps + self.steps
+
+    @property
+    def cost(self) -> float:
+        """One for every level, 3.5 for every iteration, which has gradients of all weights."""
+        return self.diffusion_steps + 3.5 * self.steps
 
     def __call__(self, problem: InverseProblem, prior: Prior, noise: Noise, /) -> Iterator[Tensor]:
         """Reconstruct, a yield for every iteration; see ``Sampler``.

@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..priors.prior import Prior
 from .adadiff import AdaDiff
 from .annealed_langevin import AnnealedLangevin
 from .dds import Dds
@@ -76,6 +77,38 @@ def build_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
         raise ValueError(f"{name}: got the setting {unknown!r}{_hint(unknown, known)} Known: {', '.join(known)}")
     values = {key: _checked(name, key, value, known[key]) for key, value in settings.items()}
     return cast("Sampler", kind(**values))
+
+
+def levels_within(sampler: Sampler, prior: Prior) -> dict[str, float]:
+    """Return the settings that bring a sampler's noise levels into what a prior knows; none if they are there.
+
+    Nor may the last level be lower than that: what a network answers at a level that it was not trained for is
+    anyone's guess. A sampler that begins at the noise of the measurements (``Ddim``, ``Tweedie``) has no such settings.
+    """
+    low, high = prior.sigmas
+    levels = {name: getattr(sampler, name, None) for name in ("sigma_max", "sigma_min")}
+    if levels["sigma_max"] is None:
+        return {}
+    return {name: min(max(at, low), high) for name, at in levels.items() if at is not None and not low <= at <= high}
+
+
+def check_levels(sampler: Sampler, prior: Prior) -> None:
+    """Refuse a sampler whose noise levels a prior does not know.
+
+    Raises
+    ------
+    ValueError
+        So it is; the message names both, their levels, and the settings to change.
+    """
+    if needed := levels_within(sampler, prior):
+        name = next((name for name, kind in _ALL.items() if type(sampler) is kind), type(sampler).__name__)
+        label = getattr(getattr(prior, "card", None), "label", type(prior).__name__)
+        got = " and ".join(f"{setting} = {getattr(sampler, setting):g}" for setting in needed)
+        wanted = ", ".join(f"{setting} = {value:g}" for setting, value in needed.items())
+        raise ValueError(
+            f"the sampler {name} has {got}, but the prior {label} knows noise from {prior.sigmas[0]:g} to "
+            f"{prior.sigmas[1]:g} alone: set {wanted}"
+        )
 
 
 def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:

@@ -53,6 +53,11 @@ class Dps:
         """One a step."""
         return self.steps
 
+    @property
+    def cost(self) -> float:
+        """Two a step: the gradient takes as long as the evaluation."""
+        return 2 * self.steps
+
     def __call__(self, problem: InverseProblem, prior: Prior, noise: Noise, /) -> Iterator[Tensor]:
         """Sample; see ``Sampler``. The last yield is x0 less the last gradient."""
         x = self.sigma_max * noise(problem.operator.adjoint(problem.y))

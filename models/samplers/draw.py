@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 
 from ..priors.prior import Prior
+from .build import check_levels
 from .inverse_problem import InverseProblem
 from .noise import Noise
-from .sampler import Sampler
+from .sampler import Sampler, cost
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def draw(
         What to draw.
     seconds
         Time it may take, of the clock. One evaluation of the prior is timed first, and the sampler takes as many steps
-        as fit. At least one; if time is over before the last all the same, it ends there.
+        as fit by what it says they ``cost``. At least one; if time is over before the last all the same, it ends there.
     progress
         Told the number of steps done and of all, after each.
     cancelled
@@ -61,9 +63,12 @@ def draw(
 
     Raises
     ------
+    ValueError
+        The prior does not know the sampler's noise levels, see ``check_levels``.
     CancelledError
         ``cancelled`` said so.
     """
+    check_levels(sampler, prior)
     requested, began = sampler.steps, clock()
     with torch.no_grad():
         if seconds is not None:
@@ -86,8 +91,11 @@ def _shortened(
     zeros = problem.operator.adjoint(problem.y)
     began = clock()
     prior.denoise(zeros, torch.ones((), device=zeros.device))
-    elapsed = clock() - began
-    steps = int((seconds - elapsed) / max(elapsed * sampler.evaluations / sampler.steps, 1e-9))
-    if steps >= sampler.steps:
-        return sampler
-    return cast("Sampler", dataclasses.replace(cast("Any", sampler), steps=max(1, steps)))
+    elapsed = max(clock() - began, 1e-9)
+    left = (seconds - elapsed) / elapsed
+    steps = bisect_right(range(1, sampler.steps + 1), left, key=lambda n: cost(_with_steps(sampler, n)))
+    return _with_steps(sampler, max(1, steps)) if steps < sampler.steps else sampler
+
+
+def _with_steps(sampler: Sampler, steps: int) -> Sampler:
+    return cast("Sampler", dataclasses.replace(cast("Any", sampler), steps=steps))

@@ -41,3 +41,12 @@ class Sampler(Protocol):
             Once a step: (batch, ...) the best estimate so far of the noise-free images. The last are the samples.
         """
         ...
+
+
+def cost(sampler: Sampler) -> float:
+    """Return the time of a whole run in evaluations of the prior.
+
+    As many as there are, unless the sampler says otherwise: those with gradients take longer, and a sampler that has
+    such ones has a property ``cost``, measured on a U-Net (``DiffusionPrior``) on a processor.
+    """
+    return float(getattr(sampler, "cost", sampler.evaluations))

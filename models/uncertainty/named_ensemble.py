@@ -8,7 +8,7 @@ from typing import Any
 
 from ..model_card import ModelCard
 from ..model_store import ModelStore
-from ..samplers.build import DIFFERENTIATING, build_sampler, ensemble_label
+from ..samplers.build import DIFFERENTIATING, build_sampler, check_levels, ensemble_label
 from ..samplers.diffusion_reconstruction import diffusion_ensemble
 from .calibration_record import LONGEST_NAME
 from .classical_members import CLASSICAL, Setting, classical_label, classical_method, settings_of
@@ -81,9 +81,10 @@ def named_ensemble_of_samples(
     ModelError
         As ``ModelStore.load_prior``.
     ValueError
-        As ``build_sampler``.
+        As ``build_sampler`` and ``check_levels``.
     """
     made = build_sampler(sampler, settings)
     loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "onnx")
+    check_levels(made, loaded)
     ensemble = diffusion_ensemble(loaded, made, samples)
     return NamedEnsemble(ensemble_label(sampler, made, samples), (loaded.card,), {}, ensemble)

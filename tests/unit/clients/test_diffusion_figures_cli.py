@@ -64,22 +64,23 @@ def run(monkeypatch, models, tmp_path):
     return lambda command, *rest: CliRunner().invoke(diffusion_figures, [command, *map(str, (*ours, *rest))])
 
 
+PC = "pc:sigma_max=80.0"
 SMALL = ("--evaluations", "4,6", "--reference", "8", "--samples", "2", "--matrix", "48", "-R", "2", "--slices", "2")
 
 
 @pytest.mark.usefixtures("heads")
 def test_qualities_are_a_table_and_a_picture_and_are_measured_once(run, tmp_path):
-    result = run("quality", *SMALL, "-s", "pc", "-s", "heun")
+    result = run("quality", *SMALL, "-s", PC, "-s", "heun")
     assert result.exit_code == 0, result.output
     table = tmp_path / "figures" / "diffusion_quality.csv"
     assert str(table) in result.stdout
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(r["sampler"], r["evaluations"], r["number"]) for r in rows] == [
-        (*which, n) for which in (("pc", "4"), ("pc", "6"), ("pc", "8"), ("heun", "3"), ("heun", "5")) for n in "01"
+        (*which, n) for which in ((PC, "4"), (PC, "6"), (PC, "8"), ("heun", "3"), ("heun", "5")) for n in "01"
     ]
     assert all(float(r["psnr"]) > 0 and r["prior"].startswith("tiny@1 (") for r in rows)
     before = table.read_text()
-    result = run("quality", *SMALL, "-s", "pc", "-s", "heun", "-s", "dds:eta=1.0")
+    result = run("quality", *SMALL, "-s", PC, "-s", "heun", "-s", "dds:eta=1.0")
     assert result.exit_code == 0, result.output
     assert table.read_text().startswith(before)
     assert len(table.read_text().splitlines()) == 1 + len(rows) + 4
@@ -106,6 +107,7 @@ def test_a_real_scan_is_drawn_on_the_way_and_as_an_ensemble(run, tmp_path):
         (("quality", "-s", "dsd"), "the sampler 'dsd', expected NAME or NAME:KEY=VALUE,...: got the sampler 'dsd'"),
         (("quality", "-s", "dds:eta=much"), "the sampler 'dds:eta=much'"),
         (("quality", "-s", "dds:etta=1.0"), "did you mean 'eta'?"),
+        (("quality", "-s", "pc"), "pc has sigma_max = 128, but the prior tiny@1 knows noise from 0.005 to 80 alone"),
         (("quality", "--prior", "tinny"), "did you mean 'tiny'?"),
         (("trajectories", "--scan", "knee"), "no data are named 'knee'. Known: simulated, brain_t1_7ch"),
         (("samples", "-R", "0.5"), "expected 1 or more"),

@@ -229,7 +229,8 @@ def test_nothing_measured_and_values_that_are_not_finite_are_refused(scans):
         ({"prior": "net"}, "net@3 is no prior but supervised. Known priors: tiny"),
         ({"sampler": "ddss"}, "did you mean 'dds'"),
         ({"settings": {"etta": 1.0}}, "did you mean 'eta'"),
-        ({"sampler": "dps", "runtime": "onnx"}, "dps differentiates the prior"),
+        ({"sampler": "pc"}, "pc has sigma_max = 128, but the prior tiny.* knows noise from .* set sigma_max = 80"),
+        ({"sampler": "dps", "runtime": "onnx", "settings": {"sigma_max": 80.0}}, "dps differentiates the prior"),
     ],
 )
 def test_what_cannot_be_set_is_refused_before_the_first_readout(scans, fields, complaint):
@@ -240,7 +241,7 @@ def test_what_cannot_be_set_is_refused_before_the_first_readout(scans, fields, c
 @pytest.mark.parametrize("sampler", ["dps", "scd"])
 def test_samplers_that_differentiate_run_in_torch(scans, sampler):
     scan = scans.Scan(**PLAIN)
-    (out,) = run(scan, calibrated(scans, scan, LINES)[0], sampler=sampler, steps=3)
+    (out,) = run(scan, calibrated(scans, scan, LINES)[0], sampler=sampler, settings={"sigma_max": 10.0}, steps=3)
     assert isinstance(out, Reconstruction)
     assert np.isfinite(out.data).all()
 

@@ -4,8 +4,17 @@ import dataclasses
 
 import pytest
 
-from echotrain.models.samplers.build import SAMPLERS, VOLUME_SAMPLERS, build_sampler, ensemble_label
+from echotrain.models.samplers.build import (
+    SAMPLERS,
+    VOLUME_SAMPLERS,
+    build_sampler,
+    check_levels,
+    ensemble_label,
+    levels_within,
+)
 from echotrain.models.samplers.dds import Dds
+from echotrain.models.samplers.predictor_corrector import SCORE_MRI
+from echotrain.models.samplers.tweedie import Tweedie
 
 
 def test_a_sampler_is_made_of_its_name_and_settings():
@@ -40,3 +49,32 @@ def test_an_ensemble_s_label_names_what_is_not_default():
     assert ensemble_label("dds", Dds(), 8) == f"dds-{Dds().steps}x8"
     changed = Dds(steps=7, sigma_min=0.02, gamma="matched")
     assert ensemble_label("dds", changed, 3) == "dds-7x3-gamma_matched-sigma_min_0.02"
+
+
+class Knowing:
+    """A prior that knows some noise levels."""
+
+    def __init__(self, low, high):
+        self.sigmas = (low, high)
+
+    def denoise(self, x, sigma):
+        return x
+
+
+def test_levels_that_a_prior_does_not_know_are_refused_with_what_to_set():
+    prior = Knowing(0.02, 80.0)
+    with pytest.raises(ValueError, match=r"pc has sigma_max = 378 and sigma_min = 0.01, but the prior Knowing knows"):
+        check_levels(SCORE_MRI, prior)
+    with pytest.raises(ValueError, match=r"noise from 0.02 to 80 alone: set sigma_max = 80, sigma_min = 0.02$"):
+        check_levels(SCORE_MRI, prior)
+    needed = levels_within(SCORE_MRI, prior)
+    check_levels(dataclasses.replace(SCORE_MRI, **needed), prior)
+
+
+@pytest.mark.parametrize("name", [*SAMPLERS, *VOLUME_SAMPLERS])
+def test_an_exact_prior_knows_all_levels(name):
+    check_levels(build_sampler(name, {}), Knowing(0.0, float("inf")))
+
+
+def test_the_noise_of_the_measurements_is_no_setting():
+    check_levels(Tweedie(), Knowing(0.02, 80.0))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from echotrain.models.samplers.dds import Dds
 from echotrain.models.samplers.draw import draw
 from echotrain.models.samplers.noise import batch_noise
 
@@ -66,6 +67,28 @@ def test_a_deadline_means_fewer_steps(problem):
     assert clock() <= 9.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Adapting(Counting):
+    """Whose steps cost three evaluations more, and a run four before the first."""
+
+    @property
+    def cost(self):
+        return 4 + 5 * self.steps
+
+    def __call__(self, problem, prior, noise) -> Iterator[torch.Tensor]:
+        prior.now += 4
+        for estimate in super().__call__(problem, prior, noise):
+            prior.now += 3
+            yield estimate
+
+
+def test_a_deadline_takes_it_that_evaluations_cost_what_the_sampler_says(problem):
+    clock = Clock(1.0)
+    drawn = draw(Adapting(), problem, clock, noise(), seconds=33.0, clock=clock)
+    assert (drawn.steps, drawn.requested, drawn.expired) == (5, 10, False)
+    assert clock() == 1 + 4 + 5 * 5 <= 33.0
+
+
 def test_a_deadline_that_is_too_short_still_gives_one_step(problem):
     clock = Clock(1.0)
     drawn = draw(Counting(), problem, clock, noise(), seconds=0.5, clock=clock)
@@ -83,3 +106,8 @@ def test_cancelling_ends_between_two_steps(problem):
     asked = iter([False, False, True])
     with pytest.raises(CancelledError):
         draw(Counting(), problem, Clock(1.0), noise(), cancelled=lambda: next(asked))
+
+
+def test_levels_that_the_prior_does_not_know_are_refused(problem):
+    with pytest.raises(ValueError, match="dds has sigma_max = 3, but the prior Clock knows noise from 0 to 1 alone"):
+        draw(Dds(), problem, Clock(1.0), noise())
