@@ -41,7 +41,8 @@ def as_slices(measurements: Measurements) -> Measurements:
         rows = mask.flatten(3).any(dim=3)[0, 0]
         raise ValueError(
             f"{int(rows.sum())} of {len(rows)} partitions (kz) were sampled, or not all alike; reconstructing slice by "
-            "slice needs kz sampled in full, with the same lines in each"
+            "slice needs kz sampled in full, with the same lines in each; CG-SENSE and samplers of volumes, volume-dds "
+            "and mbir, take any sampling"
         )
     kspace = FourierOperator((-3,)).adjoint(measurements.kspace)
     return replace(
