@@ -98,9 +98,17 @@ def evaluate_ensemble(
 
 
 def _row(scores: IntervalScores) -> NDArray[np.float64]:
-    return np.array([scores.risk, scores.size, scores.correlation, *scores.stratified_risk])
+    return np.array(
+        [scores.risk, scores.size, scores.correlation, scores.correlation_everywhere, *scores.stratified_risk]
+    )
 
 
 def _scores(row: NDArray[np.float64]) -> IntervalScores:
-    risk, size, correlation, *stratified = row.tolist()
-    return IntervalScores(risk=risk, size=size, stratified_risk=tuple(stratified), correlation=correlation)
+    risk, size, correlation, everywhere, *stratified = row.tolist()
+    return IntervalScores(
+        risk=risk,
+        size=size,
+        stratified_risk=tuple(stratified),
+        correlation=correlation,
+        correlation_everywhere=everywhere,
+    )

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from .intervals import Intervals, deviation_intervals, quantile_intervals
+from .pooled import pooled_deviation
 from .running_moments import RunningMoments
 from .running_quantiles import RunningQuantiles
 
 Construction = Literal["deviation", "quantiles"]
-"""``deviation``: image -+ standard deviation; ``quantiles``: from the 5 % to the 95 % quantile."""
+"""``deviation``: image -+ standard deviation, pooled over neighbouring pixels (``pooled_deviation``); ``quantiles``:
+from the 5 % to the 95 % quantile of each pixel alone."""
 NOMINAL: Mapping[Construction, float] = MappingProxyType({"deviation": 1.6449, "quantiles": 1.0})
 """The scale of intervals that are taken as they come: for 90 % of the truth by the standard deviation of Gaussian
 samples; the quantiles themselves. Few samples have too narrow quantiles: of 32 they hold 85 %, of 8 they hold 70 %."""
@@ -64,7 +66,7 @@ class RunningEnsemble:
 
 
 def _by_deviation(ensemble: RunningEnsemble, floor: float) -> Intervals:
-    return deviation_intervals(ensemble.images.mean.abs(), ensemble.magnitudes.deviation, floor)
+    return deviation_intervals(ensemble.images.mean.abs(), pooled_deviation(ensemble.magnitudes.deviation), floor)
 
 
 def _by_quantiles(ensemble: RunningEnsemble, floor: float) -> Intervals:

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from echotrain.engine.errors import ConfigurationError, DataError
 from echotrain.engine.messages import Text
@@ -17,6 +18,7 @@ from echotrain.models.model_store import ModelStore
 from echotrain.models.toml_text import toml_value
 from echotrain.models.trained_range import TrainedRange
 from echotrain.models.uncertainty.calibration_record import CalibrationData, CalibrationRecord, save_calibration
+from echotrain.models.uncertainty.pooled import pooled_deviation
 
 HASHES = {"ann": "a" * 64, "bob": "b" * 64, "prior": "c" * 64}
 SCOPE = TrainedRange(acceleration=(2, 8), matrix=(6, 12), coils=(2, 4), snr=(10, 80), masks=("uniform",))
@@ -117,13 +119,17 @@ def estimated(scans, messages, **fields):
     return scans.run(scans.Scan(), EstimateUncertainty(**fields), *messages)
 
 
+def pooled(deviation):
+    return pooled_deviation(torch.from_numpy(deviation)).numpy()
+
+
 def test_samples_become_mean_deviation_nominal_width_and_the_first(scans):
     data = numbers(8)
     mean, deviation, width, first = estimated(scans, samples(scans, data))
     expected = np.std(np.abs(data), axis=0, ddof=1)
     np.testing.assert_allclose(mean.data, np.abs(data.mean(axis=0)), rtol=1e-5)
     np.testing.assert_allclose(deviation.data, expected, rtol=1e-4)
-    np.testing.assert_allclose(width.data, 2 * 1.6449 * expected, rtol=1e-4)
+    np.testing.assert_allclose(width.data, 2 * 1.6449 * pooled(expected), rtol=1e-4)
     np.testing.assert_array_equal(first.data, np.abs(data[0]))
     assert [out.quantity for out in (mean, deviation, width, first)] == [
         "magnitude",
@@ -183,7 +189,7 @@ def test_a_calibration_that_holds_scales_the_intervals_and_is_promised(scans, fo
     save_calibration(record("dds-20x4", ["prior"]), folder / "prior")
     data = numbers(4)
     (width,) = estimated(scans, samples(scans, data), outputs=["interval_width"])
-    np.testing.assert_allclose(width.data, 2 * 2.5 * np.std(np.abs(data), axis=0, ddof=1), rtol=1e-4)
+    np.testing.assert_allclose(width.data, 2 * 2.5 * pooled(np.std(np.abs(data), axis=0, ddof=1)), rtol=1e-4)
     said = {name: width.meta[f"EchotrainInterval{name}"] for name in ("s", "Scale", "Risk", "Delta")}
     assert said == {"s": "deviation", "Scale": "2.5", "Risk": "0.1", "Delta": "0.05"}
     assert width.meta["EchotrainCalibration"].startswith("calibrated: with a confidence of 0.95, at most 0.1")
@@ -205,7 +211,9 @@ def test_a_classical_method_is_a_member_beside_a_network(scans, folder, order):
         scans, [both[n] for n in order], members=["ann", "cs-tv"], outputs=["mean", "interval_width"]
     )
     np.testing.assert_allclose(mean.data, np.abs(data.mean(axis=0)), rtol=1e-5)
-    np.testing.assert_allclose(width.data, np.maximum(2 * 2.5 * np.std(np.abs(data), axis=0, ddof=1), 5), rtol=1e-3)
+    np.testing.assert_allclose(
+        width.data, np.maximum(2 * 2.5 * pooled(np.std(np.abs(data), axis=0, ddof=1)), 5), rtol=1e-3
+    )
     assert width.meta["EchotrainCalibration"].startswith("calibrated: ")
     assert mean.method == "ensemble(ann, cs-tv)+mean"
     assert mean.meta["EchotrainModel"] == "ann@1"
@@ -280,7 +288,7 @@ def test_a_calibration_that_does_not_hold_is_not_used_and_the_map_says_why(scans
         *samples(scans, data, meta=meta),
     )
     width = made[2]
-    np.testing.assert_allclose(width.pixels, 2 * 1.6449 * np.std(np.abs(data), axis=0, ddof=1), rtol=1e-4)
+    np.testing.assert_allclose(width.pixels, 2 * 1.6449 * pooled(np.std(np.abs(data), axis=0, ddof=1)), rtol=1e-4)
     assert width.meta["EchotrainCalibration"].startswith("not calibrated: ")
     assert reason in width.meta["EchotrainCalibration"]
     assert reason in width.meta["ImageComments"]

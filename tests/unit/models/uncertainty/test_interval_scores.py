@@ -43,6 +43,15 @@ def test_widths_that_follow_errors_are_correlated_with_them():
     assert np.isnan(score(found_of(np.full(50, 10.0), np.ones(50), 10 + errors), 1.0).correlation)
 
 
+def test_over_all_pixels_a_dark_background_makes_the_correlation_high():
+    rng = np.random.default_rng(0)
+    level = np.repeat([0.01, 1.0], 200)
+    half, errors = (level * rng.uniform(0.5, 1, 400) for _ in range(2))  # unrelated within body and background
+    scores = score(found_of(np.full(400, 10.0), half, 10 + errors, list(level == 1)), 1.0)
+    assert abs(scores.correlation) < 0.15
+    assert 0.7 < scores.correlation_everywhere < 0.85
+
+
 def test_rank_correlation_is_scipys_with_ties():
     rng = np.random.default_rng(0)
     a, b = rng.integers(8, size=(2, 300)).astype(float)
@@ -56,12 +65,13 @@ def test_a_body_smaller_than_the_bins_is_refused():
 
 
 def test_means_over_slices_leave_out_what_is_not_defined():
-    scores = [IntervalScores(0.1, 2.0, (0.1, 0.2, 0.3, 0.4), float("nan"))]
-    scores += [IntervalScores(r, 4.0, (0.1, 0.2, 0.3, 0.4), 0.5) for r in (0.2, 0.3)]
+    scores = [IntervalScores(0.1, 2.0, (0.1, 0.2, 0.3, 0.4), float("nan"), 0.7)]
+    scores += [IntervalScores(r, 4.0, (0.1, 0.2, 0.3, 0.4), 0.5, 0.9) for r in (0.2, 0.3)]
     means = {metric.metric: metric for metric in interval_metrics("case", scores)}
     assert means["risk"].value == pytest.approx(0.2)
     assert 0.1 <= means["risk"].interval[0] < 0.2 < means["risk"].interval[1] <= 0.3
     assert means["Spearman(|error|, size)"].value == 0.5
+    assert means["Spearman(|error|, size), all pixels"].value == pytest.approx(2.5 / 3)
     assert means["risk, width quarter 4"].value == pytest.approx(0.4)
     assert "Spearman(|error|, size)" not in {m.metric for m in interval_metrics("case", scores[:1])}
 
