@@ -31,7 +31,7 @@ def samples(*, quick: bool) -> Figure:  # noqa: ARG001  there is nothing to leav
         file = Path(folder) / "scan.pt"
         torch.save((scan.kspace, scan.mask, scan.maps, scan.noise), file)
         done = subprocess.run(
-            [sys.executable, __file__, str(file)], check=True, capture_output=True, text=True, timeout=600
+            [sys.executable, __file__, str(file)], check=True, capture_output=True, text=True, timeout=3600
         )
     idle, peak = json.loads(done.stdout)
     return Figure(

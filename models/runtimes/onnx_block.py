@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..model_card import ModelError
@@ -28,17 +33,11 @@ class OnnxBlock(nn.Module):
 
     def __init__(self, model: bytes, device: torch.device, threads: int | None = None) -> None:
         super().__init__()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        # between two runs torch computes with threads of its own: waiting ones must not take its processors
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        wanted: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
+        self._model, self._threads = model, threads or torch.get_num_threads()
+        providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
         if device.type == "cuda":
-            wanted.insert(0, ("CUDAExecutionProvider", {"device_id": str(device.index or 0)}))
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
-        except Exception as error:  # its errors have no common base
-            raise ModelError(f"ONNX Runtime cannot load a block: {error}") from error
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": str(device.index or 0)}))
+        self._session = _session(model, providers, self._threads)
         self._names = [node.name for node in self._session.get_inputs()]
         self._on_gpu = self._session.get_providers()[0] == "CUDAExecutionProvider"
         self.provider = f"ONNX Runtime {onnxruntime.__version__} {self._session.get_providers()[0]}"
@@ -50,8 +49,33 @@ class OnnxBlock(nn.Module):
         inputs = tuple(x.float().contiguous() for x in inputs)
         if self._on_gpu:
             return self._bound(inputs)
-        feeds = {name: x.cpu().numpy() for name, x in zip(self._names, inputs, strict=True)}
-        return torch.from_numpy(self._session.run(None, feeds)[0]).to(inputs[0].device)
+        image = self._on_processor([x.cpu().numpy() for x in inputs])
+        return torch.from_numpy(image).to(inputs[0].device)
+
+    def _on_processor(self, inputs: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """As many images at a time as there are threads, one each; those that are left over with all threads.
+
+        Threads that share an image wait for one another at every layer, and a whole batch does not fit their caches.
+        """
+        batch = len(inputs[0])
+        alone = batch - batch % self._threads if batch > 1 else 0
+        images: list[NDArray[np.float32]] = []
+        if alone:
+            session, pool = self._one_thread_each
+            images += pool.map(lambda n: self._run(session, (x[n : n + 1] for x in inputs)), range(alone))
+        if alone < batch:
+            images.append(self._run(self._session, (x[alone:] for x in inputs)))
+        return images[0] if len(images) == 1 else np.concatenate(images)
+
+    @cached_property
+    def _one_thread_each(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
+        """Made when there is a first batch: a session of one thread, and threads that call it at the same time."""
+        session = self._session if self._threads == 1 else _session(self._model, ["CPUExecutionProvider"], 1)
+        return session, ThreadPoolExecutor(self._threads, thread_name_prefix="onnx")
+
+    def _run(self, session: onnxruntime.InferenceSession, inputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        (image,) = session.run(None, dict(zip(self._names, inputs, strict=True)))
+        return np.asarray(image)
 
     def _bound(self, inputs: tuple[Tensor, ...]) -> Tensor:
         device = inputs[0].device
@@ -68,3 +92,16 @@ class OnnxBlock(nn.Module):
         torch.cuda.current_stream(device).synchronize()  # ONNX Runtime computes on a stream of its own
         self._session.run_with_iobinding(binding)
         return image
+
+
+def _session(
+    model: bytes, providers: list[str | tuple[str, dict[str, str]]], threads: int
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # between two runs torch computes with threads of its own: waiting ones must not take its processors
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # its errors have no common base
+        raise ModelError(f"ONNX Runtime cannot load a block: {error}") from error

@@ -56,6 +56,15 @@ def test_every_network_gives_the_same_image_as_in_torch_at_any_size_and_batch(ar
         assert error < 1e-4
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_image_comes_out_the_same_to_the_bit_whatever_it_is_computed_with(threads, tmp_path):
+    block = OnnxRuntime(tmp_path)(network_of("unet"), device=CPU, weights="a" * 64, threads=threads).network.unet
+    images = torch.randn(5, 2, 16, 24, generator=torch.Generator().manual_seed(0))
+    alone = torch.cat([block(image[None]) for image in images])
+    for batch in (2, 3, 5):
+        assert torch.equal(block(images[:batch]), alone[:batch])
+
+
 def test_blocks_are_exported_once_for_the_same_weights(tmp_path, monkeypatch):
     network = network_of("unet")
     first = exported_blocks(network, "a" * 64, tmp_path)
