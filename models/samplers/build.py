@@ -85,10 +85,10 @@ def levels_within(sampler: Sampler, prior: Prior) -> dict[str, float]:
     Nor may the last level be lower than that: what a network answers at a level that it was not trained for is
     anyone's guess. A sampler that begins at the noise of the measurements (``Ddim``, ``Tweedie``) has no such settings.
     """
-    low, high = prior.sigmas
     levels = {name: getattr(sampler, name, None) for name in ("sigma_max", "sigma_min")}
     if levels["sigma_max"] is None:
         return {}
+    low, high = prior.sigmas
     return {name: min(max(at, low), high) for name, at in levels.items() if at is not None and not low <= at <= high}
 
 
@@ -111,7 +111,11 @@ def check_levels(sampler: Sampler, prior: Prior) -> None:
         )
 
 
-def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:
+CG_SENSE = "cg-sense"
+"""What hot starts begin at if nothing else is said."""
+
+
+def ensemble_label(name: str, sampler: Sampler, samples: int, start: str = CG_SENSE) -> str:
     """Return what an ensemble of samples is called: ``dds-20x8``, and each setting that is not the default.
 
     Parameters
@@ -122,6 +126,8 @@ def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:
         With its settings.
     samples
         How many of one image.
+    start
+        Name of the method whose image hot starts begin at.
     """
     default = _ALL[name]()
     changed = [
@@ -129,7 +135,8 @@ def ensemble_label(name: str, sampler: Sampler, samples: int) -> str:
         for field in dataclasses.fields(cast("Any", sampler))
         if field.name != "steps" and getattr(sampler, field.name) != getattr(default, field.name)
     ]
-    return f"{name}-{sampler.steps}x{samples}{''.join(changed)}".lower()
+    begun = [] if start == CG_SENSE else [f"-from_{start.partition('@')[0]}"]
+    return f"{name}-{sampler.steps}x{samples}{''.join((*changed, *begun))}".lower()
 
 
 def _checked(sampler: str, key: str, value: Any, hint: Any) -> Any:
