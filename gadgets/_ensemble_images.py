@@ -70,8 +70,8 @@ class EnsembleImages:
         except ValueError as error:
             raise DataError(f"{where}: {error}") from error
         self.came.append(name)
-        if (model := image.meta.get("EchotrainModel")) is not None:
-            self.models[str(model).partition("@")[0]] = str(image.meta.get("EchotrainModelHash", ""))
+        labels, hashes = (_values(image.meta, name) for name in ("EchotrainModel", "EchotrainModelHash"))
+        self.models.update(zip((label.partition("@")[0] for label in labels), hashes, strict=False))
         self.settings.update(classical_settings(image))
         if image.meta not in self._metas:
             self._metas.append(image.meta)
@@ -138,4 +138,10 @@ class EnsembleImages:
 
     def _distinct(self, name: str) -> tuple[str, ...]:
         """Return what the images say under a name, each once."""
-        return tuple(dict.fromkeys(str(meta[name]) for meta in self._metas if meta.get(name)))
+        return tuple(dict.fromkeys(value for meta in self._metas for value in _values(meta, name) if value))
+
+
+def _values(meta: Mapping[str, MetaValue], name: str) -> tuple[str, ...]:
+    """Return what is said under a name, where several may be, or nothing."""
+    value = meta.get(name, ())
+    return (value,) if isinstance(value, str) else value

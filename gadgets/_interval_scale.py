@@ -52,7 +52,7 @@ def interval_scale(
         Name of the ensemble, as in ``CalibrationRecord.method``.
     models
         Those that computed it: name to what its weights' SHA-256 begins with, as images carry it. The calibration is
-        sought beside the first by name.
+        sought beside each, by name.
     image
         Of the ensemble, with the metadata of ``scan_figures``.
     settings
@@ -93,8 +93,9 @@ def _record(store: ModelStore, method: str, models: Mapping[str, str]) -> Calibr
     if not models:
         return None
     try:
-        folder = store.folder(min(models))
-        return load_calibration(folder, method) if calibration_file(folder, method).is_file() else None
+        folders = (store.folder(name) for name in sorted(models))
+        found = next((folder for folder in folders if calibration_file(folder, method).is_file()), None)
+        return None if found is None else load_calibration(found, method)
     except (ModelError, OSError) as error:  # of many members, the name may be too long for a file
         get_logger().warning("no calibration", method=method, error=str(error))
         return None

@@ -11,6 +11,7 @@ from ..engine.messages import MetaValue
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.measurements import Measurements
+    from ..models.trained_range import TrainedRange
 
 MEASURED, ESTIMATED = "measured", "estimated from the scan"
 
@@ -46,3 +47,27 @@ def scan_figures(measurements: Measurements, noise: float | None = None) -> Mapp
         "EchotrainCoils": str(measurements.kspace.shape[1]),
         **({} if snr is None else {"EchotrainSnr": repr(snr)}),
     }
+
+
+def beyond_training(
+    trained: TrainedRange, measurements: Measurements, figures: Mapping[str, MetaValue]
+) -> tuple[str, ...]:
+    """Say in what a scan lies outside what a supervised model was trained for.
+
+    Parameters
+    ----------
+    trained
+        Of the model's card.
+    measurements
+        Slices of one image, or a volume that is reconstructed slice by slice.
+    figures
+        ``scan_figures`` of them.
+    """
+    height, width = measurements.maps.shape[-2:]
+    snr = figures.get("EchotrainSnr")
+    return trained.outside(
+        acceleration=float(str(figures["EchotrainAcceleration"])),
+        matrix=(height, width),
+        coils=measurements.kspace.shape[1],
+        snr=None if snr is None else float(str(snr)),
+    )

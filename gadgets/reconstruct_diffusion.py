@@ -19,10 +19,10 @@ from ..models.model_store import shared_store
 from ._iterative import finite_measurements, signature_of
 from ._measurements import reconstruction_of
 from ._remarks import remarked
-from ._scan_figures import scan_figures
+from ._scan_figures import beyond_training, scan_figures
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
-    from ..models.measurements import Measurements
+    from ..models.measurements import Measurements, Reconstructor
     from ..models.runtimes.loaded_prior import LoadedPrior
     from ..models.samplers.diffusion_reconstruction import Samples
 
@@ -56,6 +56,10 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
     """Steps of the sampler; None for as many as it has by default."""
     samples: Annotated[int, Field(ge=1, le=1024)] = 1
     """Images of each slice. One is sent as ``magnitude`` says; several are complex, and numbered."""
+    start_from: str | None = None
+    """What a sampler whose setting ``hot`` is true begins at, instead of the CG-SENSE image: that of another classical
+    method (``tv``, ``l1-wavelet``, ``zero-filled``) or of a supervised model, by name. What such an image has wrong
+    beyond the first noise level, all samples have wrong alike."""
     deadline: Annotated[float, Field(gt=0)] | None = None
     """Seconds that one image may take, all its samples together: so many fewer steps are taken, and the image says
     so. None: all steps, however long it takes."""
@@ -71,6 +75,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
 
     _loaded: Any = field(init=False)  # a LoadedPrior: chains read annotations when the program runs, without torch
     _sampler: Any = field(init=False)
+    _begin_at: Any = field(init=False)  # a Reconstructor
     _context: Context = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +102,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             self._sampler = build_sampler(self.sampler, {**self.settings, **steps})
             self._loaded = shared_store().load_prior(self.prior, device=self.device, runtime=self.runtime)
             check_levels(self._sampler, self._loaded)
+            self._begin_at = self._start(self.device)
         except (ValueError, ModelError) as error:
             raise ConfigurationError(f"reconstruct_diffusion: {error}") from error
         if self.sampler in DIFFERENTIATING and self.runtime == "onnx":
@@ -117,6 +123,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
                 drawn = self._drawn(volume, message, loaded)
             except torch.OutOfMemoryError:  # not even one sample at a time: slowly is better than not at all
                 loaded = shared_store().load_prior(self.prior, device="cpu", runtime=self.runtime)
+                self._begin_at = self._start("cpu")
                 get_logger().warning("out of GPU memory, sampling on the CPU", prior=loaded.card.label)
                 volume = volume.to(loaded.device)
                 drawn = self._drawn(volume, message, loaded)
@@ -147,12 +154,21 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
                     loaded,
                     self._sampler,
                     seeds=sample_seeds(self._context.seed, (*key, number), self.samples),
+                    start=self._begin_at,
                     seconds=None if self.deadline is None else self.deadline / len(parts),
                     progress=lambda done, of, number=number: self._tell(number * of + done, len(parts) * of, key.slice),  # type: ignore[misc]
                     cancelled=self._context.cancelled,
                 )
             )
         return drawn
+
+    def _start(self, device: str) -> Reconstructor | None:
+        """Return what reconstructs the image that the sampler begins at; None for the CG-SENSE that it has anyway."""
+        from ..models.samplers.starts import start_of
+
+        if self.start_from is None:
+            return None
+        return start_of(self._sampler, self.start_from, shared_store(), device=device)
 
     @property
     def _of_volumes(self) -> bool:
@@ -169,8 +185,9 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         import torch
 
         card, steps = loaded.card, min(part.steps for part in drawn)
+        begun = "" if self.start_from is None else f" from {self.start_from}"
         meta = self._labels(drawn, volume, loaded)
-        history = f"reconstruct_diffusion: {self.sampler}, {meta['EchotrainSteps']} steps, by {card.label} on "
+        history = f"reconstruct_diffusion: {self.sampler}{begun}, {meta['EchotrainSteps']} steps, by {card.label} on "
         history += loaded.provider
         if meta["EchotrainOutOfRange"]:
             history += f", out of range: {meta['EchotrainOutOfRange']}"
@@ -179,7 +196,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             image = reconstruction_of(
                 message,
                 stacked[n].reshape(volume.maps.shape[2:]),
-                method=f"diffusion({card.label}, {self.sampler}, {steps} steps)",
+                method=f"diffusion({card.label}, {self.sampler}{begun}, {steps} steps)",
                 step=history,
                 magnitude=self.magnitude and self.samples == 1,
                 meta=meta,
@@ -187,23 +204,33 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             yield image if self.samples == 1 else replace(image, sample=(n + 1, self.samples))
 
     def _labels(self, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior) -> Mapping[str, MetaValue]:
+        from ..models.runtimes.loaded_model import LoadedModel
         from ..models.samplers.build import ensemble_label
 
-        card, first = loaded.card, drawn[0]
-        low, high = card.trained.matrix
+        first = drawn[0]
+        models: list[LoadedPrior | LoadedModel] = [loaded]
+        if isinstance(self._begin_at, LoadedModel):
+            models.append(self._begin_at)
+        low, high = loaded.card.trained.matrix
         sides = [side for side in volume.maps.shape[-2:] if not low / 1.1 <= side <= high * 1.1]
         reasons = [f"matrix {side}, trained for {low} to {high}" for side in dict.fromkeys(sides)]
+        figures = scan_figures(volume, noise=first.posed.noise)
+        for model in models[1:]:
+            reasons += [
+                f"{model.card.label}: {reason}" for reason in beyond_training(model.card.trained, volume, figures)
+            ]
         requested, steps = first.requested, min(part.steps for part in drawn)
         expired = ", the deadline ended it: best estimate so far" if any(part.expired for part in drawn) else ""
         meta: Mapping[str, MetaValue] = {
-            "EchotrainModel": card.label,
-            "EchotrainModelHash": card.sha256[:16],
-            "EchotrainModelRuntime": loaded.provider,
+            "EchotrainModel": _one_or_all(model.card.label for model in models),
+            "EchotrainModelHash": _one_or_all(model.card.sha256[:16] for model in models),
+            "EchotrainModelRuntime": _one_or_all(model.provider for model in models),
             "EchotrainSampler": self.sampler,
-            "EchotrainSamplerMethod": ensemble_label(self.sampler, self._sampler, self.samples),
+            "EchotrainSamplerMethod": ensemble_label(self.sampler, self._sampler, self.samples, self.start_from),
+            **({} if self.start_from is None else {"EchotrainSamplerStart": self.start_from}),
             "EchotrainSteps": f"{steps} of {requested}{expired}",
             "EchotrainOutOfRange": "; ".join(reasons),
-            **scan_figures(volume, noise=first.posed.noise),
+            **figures,
         }
         if not self._of_volumes:
             return meta
@@ -213,3 +240,8 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         return (
             meta if coupled else remarked(meta, f"{self.sampler} holds the slices of volumes together: this came alone")
         )
+
+
+def _one_or_all(values: Iterable[str]) -> MetaValue:
+    several = tuple(values)
+    return several[0] if len(several) == 1 else several

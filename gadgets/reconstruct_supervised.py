@@ -16,7 +16,7 @@ from ..models.model_card import ModelError
 from ..models.model_store import shared_store
 from ._iterative import finite_measurements, signature_of
 from ._measurements import reconstruction_of
-from ._scan_figures import scan_figures
+from ._scan_figures import beyond_training, scan_figures
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.measurements import Measurements
@@ -136,15 +136,8 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
 
     def _labels(self, slices: Measurements) -> Mapping[str, MetaValue]:
         card = self._loaded.card
-        _, coils, height, width = slices.kspace.shape
         figures = scan_figures(slices)
-        snr = figures.get("EchotrainSnr")
-        reasons = card.trained.outside(
-            acceleration=float(slices.acceleration().mean()),
-            matrix=(height, width),
-            coils=coils,
-            snr=None if snr is None else float(str(snr)),
-        )
+        reasons = beyond_training(card.trained, slices, figures)
         return {
             "EchotrainModel": card.label,
             "EchotrainModelHash": card.sha256[:16],

@@ -43,6 +43,9 @@ def calibrate(
             help="Of the sampler, as a chain has them: eta=1.0,hot=true; or of members: cs-tv.iterations=30.",
         ),
     ] = "",
+    start: Annotated[
+        str | None, typer.Option("--start-from", help="What hot starts begin at: a method or model; CG-SENSE else.")
+    ] = None,
     acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to calibrate for: R")] = "4,8",
     snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
     coils: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... number of coils")] = "6,12",
@@ -101,7 +104,7 @@ def calibrate(
             raise ConfigurationError("expected either --members or --prior, to say what the ensemble is")
         if prior is not None:
             wanted = named_ensemble_of_samples(
-                store, prior, sampler, _settings(settings, steps), samples, device=device
+                store, prior, sampler, _settings(settings, steps), samples, start=start, device=device
             )
         else:
             names = (members or "").split(",")

@@ -111,11 +111,7 @@ def check_levels(sampler: Sampler, prior: Prior) -> None:
         )
 
 
-CG_SENSE = "cg-sense"
-"""What hot starts begin at if nothing else is said."""
-
-
-def ensemble_label(name: str, sampler: Sampler, samples: int, start: str = CG_SENSE) -> str:
+def ensemble_label(name: str, sampler: Sampler, samples: int, start: str | None = None) -> str:
     """Return what an ensemble of samples is called: ``dds-20x8``, and each setting that is not the default.
 
     Parameters
@@ -127,7 +123,7 @@ def ensemble_label(name: str, sampler: Sampler, samples: int, start: str = CG_SE
     samples
         How many of one image.
     start
-        Name of the method whose image hot starts begin at.
+        Name of the method whose image hot starts begin at, if it is not CG-SENSE.
     """
     default = _ALL[name]()
     changed = [
@@ -135,7 +131,7 @@ def ensemble_label(name: str, sampler: Sampler, samples: int, start: str = CG_SE
         for field in dataclasses.fields(cast("Any", sampler))
         if field.name != "steps" and getattr(sampler, field.name) != getattr(default, field.name)
     ]
-    begun = [] if start == CG_SENSE else [f"-from_{start.partition('@')[0]}"]
+    begun = [] if start is None else [f"-from_{start.partition('@')[0]}"]
     return f"{name}-{sampler.steps}x{samples}{''.join((*changed, *begun))}".lower()
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from ..model_card import ModelCard
 from ..model_store import ModelStore
+from ..runtimes.loaded_model import LoadedModel
 from ..samplers.build import DIFFERENTIATING, build_sampler, check_levels, ensemble_label
 from ..samplers.diffusion_reconstruction import diffusion_ensemble
+from ..samplers.starts import start_of
 from .calibration_record import LONGEST_NAME
 from .classical_members import CLASSICAL, Setting, classical_label, classical_method, settings_of
 from .ensemble import Ensemble, ensemble_method, methods_ensemble
@@ -72,19 +74,37 @@ def named_ensemble_of_methods(
 
 
 def named_ensemble_of_samples(
-    store: ModelStore, prior: str, sampler: str, settings: Mapping[str, Any], samples: int, *, device: str
+    store: ModelStore,
+    prior: str,
+    sampler: str,
+    settings: Mapping[str, Any],
+    samples: int,
+    *,
+    start: str | None = None,
+    device: str,
 ) -> NamedEnsemble:
     """Return the ensemble of several samples by one prior.
+
+    Parameters
+    ----------
+    store
+        Where the models are.
+    prior, sampler, settings, samples
+        What to draw.
+    start
+        Method or model whose image hot starts begin at, see ``find_method``; None for CG-SENSE.
 
     Raises
     ------
     ModelError
-        As ``ModelStore.load_prior``.
+        As ``ModelStore.load_prior`` and ``find_method``.
     ValueError
-        As ``build_sampler`` and ``check_levels``.
+        As ``build_sampler`` and ``check_levels``, or there is a start and the sampler begins at no image.
     """
     made = build_sampler(sampler, settings)
     loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "onnx")
     check_levels(made, loaded)
-    ensemble = diffusion_ensemble(loaded, made, samples)
-    return NamedEnsemble(ensemble_label(sampler, made, samples), (loaded.card,), {}, ensemble)
+    begin_at = None if start is None else start_of(made, start, store, device=device)
+    cards = (loaded.card, *([begin_at.card] if isinstance(begin_at, LoadedModel) else []))
+    ensemble = diffusion_ensemble(loaded, made, samples, start=begin_at)
+    return NamedEnsemble(ensemble_label(sampler, made, samples, start), cards, {}, ensemble)

@@ -110,6 +110,30 @@ def test_a_session_s_seed_and_the_place_in_the_scan_decide_what_is_drawn(scans):
     assert np.abs(first - other[0].data).max() > 1
 
 
+def test_a_hot_start_begins_at_the_image_of_a_named_model_whose_weights_and_range_the_image_names(scans):
+    scan = scans.Scan(**PLAIN)
+    record, _ = calibrated(scans, scan, LINES)
+    hot = {"hot": True, "sigma_max": 0.05}
+    (conventional,) = run(scan, record, settings=hot, steps=1)
+    (out,) = run(scan, record, settings=hot, steps=1, start_from="net")
+    assert out.meta["EchotrainModel"] == ("tiny@3", "net@3")
+    assert len(set(out.meta["EchotrainModelHash"])) == 2
+    assert out.meta["EchotrainSamplerMethod"] == "dds-1x1-sigma_max_0.05-hot_true-from_net"
+    assert out.meta["EchotrainSamplerStart"] == "net"
+    assert out.meta["EchotrainOutOfRange"].startswith("net@3: acceleration 1.78, trained for 1")
+    assert any("dds from net, 1 of 1 steps, by tiny@3" in step for step in out.history)
+    assert "EchotrainSamplerStart" not in conventional.meta
+    assert np.linalg.norm(out.data - conventional.data) > 1e-3 * np.linalg.norm(out.data)
+
+
+def test_a_hot_start_may_begin_at_a_classical_image_of_each_slice_of_a_volume(scans):
+    scan = scans.Scan(**{**PLAIN, "matrix": (12, 16, 3), "recon": (12, 16, 3)})
+    record, _ = calibrated(scans, scan, [(z, y) for z in range(3) for y in LINES])
+    (out,) = run(scan, record, settings={"hot": True}, steps=1, start_from="zero-filled")
+    assert out.data.shape[-3:] == (3, 16, 12)
+    assert out.meta["EchotrainModel"] == "tiny@3"
+
+
 def test_a_volume_is_sampled_slice_by_slice(scans):
     scan = scans.Scan(**{**PLAIN, "matrix": (12, 16, 3), "recon": (12, 16, 3)})
     record, image = calibrated(scans, scan, [(z, y) for z in range(3) for y in LINES])
@@ -230,6 +254,9 @@ def test_nothing_measured_and_values_that_are_not_finite_are_refused(scans):
         ({"sampler": "ddss"}, "did you mean 'dds'"),
         ({"settings": {"etta": 1.0}}, "did you mean 'eta'"),
         ({"sampler": "pc"}, "pc has sigma_max = 128, but the prior tiny.* knows noise from .* set sigma_max = 80"),
+        ({"start_from": "tv"}, "got 'tv' to start at, and the sampler begins at noise; set hot to true"),
+        ({"start_from": "nett", "settings": {"hot": True}}, "did you mean 'net'"),
+        ({"start_from": "tiny", "settings": {"hot": True}}, "no method is named 'tiny'"),
         ({"sampler": "dps", "runtime": "onnx", "settings": {"sigma_max": 80.0}}, "dps differentiates the prior"),
     ],
 )

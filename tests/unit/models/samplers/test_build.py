@@ -47,6 +47,7 @@ def test_a_value_that_a_setting_does_not_take_is_refused(key, value):
 
 def test_an_ensemble_s_label_names_what_is_not_default():
     assert ensemble_label("dds", Dds(), 8) == f"dds-{Dds().steps}x8"
+    assert ensemble_label("dds", Dds(hot=True), 8, "modl@2") == f"dds-{Dds().steps}x8-hot_true-from_modl"
     changed = Dds(steps=7, sigma_min=0.02, gamma="matched")
     assert ensemble_label("dds", changed, 3) == "dds-7x3-gamma_matched-sigma_min_0.02"
 
