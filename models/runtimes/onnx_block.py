@@ -61,17 +61,17 @@ class OnnxBlock(nn.Module):
         alone = batch - batch % self._threads if batch > 1 else 0
         images: list[NDArray[np.float32]] = []
         if alone:
-            session, pool = self._one_thread_each
-            images += pool.map(lambda n: self._run(session, (x[n : n + 1] for x in inputs)), range(alone))
+            session = self._one_thread
+            with ThreadPoolExecutor(self._threads, thread_name_prefix="onnx") as pool:
+                images += pool.map(lambda n: self._run(session, (x[n : n + 1] for x in inputs)), range(alone))
         if alone < batch:
             images.append(self._run(self._session, (x[alone:] for x in inputs)))
         return images[0] if len(images) == 1 else np.concatenate(images)
 
     @cached_property
-    def _one_thread_each(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
-        """Made when there is a first batch: a session of one thread, and threads that call it at the same time."""
-        session = self._session if self._threads == 1 else _session(self._model, ["CPUExecutionProvider"], 1)
-        return session, ThreadPoolExecutor(self._threads, thread_name_prefix="onnx")
+    def _one_thread(self) -> onnxruntime.InferenceSession:
+        """Made when there is a first batch: a session that computes in the thread that calls it."""
+        return self._session if self._threads == 1 else _session(self._model, ["CPUExecutionProvider"], 1)
 
     def _run(self, session: onnxruntime.InferenceSession, inputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         (image,) = session.run(None, dict(zip(self._names, inputs, strict=True)))
