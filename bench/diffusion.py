@@ -93,7 +93,7 @@ def loaded(device: str) -> LoadedPrior:
 
 def fastest() -> Sampler:
     """Return the sampler of FASTEST."""
-    return parse_sampler(FASTEST)[1]
+    return parse_sampler(FASTEST).sampler
 
 
 def draw(measurements: Measurements, prior: LoadedPrior, number: int) -> torch.Tensor:

@@ -35,7 +35,7 @@ def beside_pc(
         slices, matrix, steps = 1, 64, 25
     highest = shared_store().network(PRIOR).sigmas[1]  # published: 128, which not every prior was trained for
     reference = f"pc:sigma_max={highest},steps={steps}"
-    pc = parse_sampler(reference)[1]
+    pc = parse_sampler(reference).sampler
     ours = _psnr(FASTEST, fastest(), slices, matrix, folder)
     theirs = _psnr(reference, pc, slices, matrix, folder)
     return Figure(

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     import torch
 
     from ...models.evaluation.case import Case
+    from ...models.measurements import Reconstructor
     from ...models.runtimes.loaded_prior import LoadedPrior
     from ...models.samplers.sampler import Sampler
+    from ..sampler_text import SamplerText
 
 diffusion_figures = typer.Typer(
     name="diffusion-figures",
@@ -26,7 +28,8 @@ diffusion_figures = typer.Typer(
 )
 diffusion_figures.command("prior")(_prior)
 
-_BEST = "dds:eta=1.0,hot=true,sigma_max=0.4"
+_BEST = "dds:eta=0.85,hot=true,sigma_max=0.2,start_from=admm-net"
+_CONVENTIONAL = "dds:hot=true,sigma_max=0.4"
 _SPREAD = "dds:eta=0.0,sigma_max=10.0"
 _SEED = 0
 
@@ -65,11 +68,13 @@ def trajectories(
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = loaded.checked(sampler or [_BEST, _SPREAD, "heun", "ula", loaded.within("pc:steps=100")])
+        runs = loaded.checked(sampler or [_BEST, _CONVENTIONAL, _SPREAD, "heun", "ula", loaded.within("pc:steps=100")])
         case = _scan_case(scan, acceleration, loaded.device)
         estimates = {
-            _described(text, made): trajectory(case.measurements, loaded.of(name), made, seed=_SEED, shown=shown)
-            for text, (name, made) in track(runs.items(), "sampling", transient=True)
+            _described(text, run.sampler): trajectory(
+                case.measurements, loaded.of(run.name), run.sampler, start=loaded.start(run), seed=_SEED, shown=shown
+            )
+            for text, run in track(runs.items(), "sampling", transient=True)
         }
         file = _file(output, "trajectories.png")
         draw_trajectories(file, f"{scan}, R = {acceleration:g}, {loaded.label}", case.reference[0], estimates)
@@ -96,13 +101,15 @@ def samples(
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = loaded.checked(sampler or [_BEST, _SPREAD])
+        runs = loaded.checked(sampler or [_BEST, _CONVENTIONAL, _SPREAD])
         seeds = sample_seeds(_SEED, (), count)
         for acceleration in numbers(accelerations):
             case = _scan_case(scan, acceleration, loaded.device)
             ensembles = {
-                _described(text, made): sample(case.measurements, loaded.of(name), made, seeds=seeds).images.cpu()
-                for text, (name, made) in track(runs.items(), f"R = {acceleration:g}", transient=True)
+                _described(text, run.sampler): sample(
+                    case.measurements, loaded.of(run.name), run.sampler, seeds=seeds, start=loaded.start(run)
+                ).images.cpu()
+                for text, run in track(runs.items(), f"R = {acceleration:g}", transient=True)
             }
             conventional = ("CG-SENSE", CGSense()(case.measurements)[0].cpu())
             file = _file(output, f"samples_r{acceleration:g}.png")
@@ -146,19 +153,21 @@ def quality(
         loaded = _Priors(prior, weights, device)
         budgets = [int(n) for n in numbers(evaluations)]
         runs = [
-            (text, name, run)
-            for text, (name, made) in loaded.checked(sampler or [_BEST, _SPREAD, *map(loaded.within, SAMPLERS)]).items()
-            for run in ladder(made, [*budgets, reference] if name == "pc" else budgets)
+            (text, written, run)
+            for text, written in loaded.checked(sampler or [_BEST, _SPREAD, *map(loaded.within, SAMPLERS)]).items()
+            for run in ladder(written.sampler, [*budgets, reference] if written.name == "pc" else budgets)
         ]
         cases = _simulated_cases(slices, matrix, acceleration, loaded.device)
         table = _file(output, "quality.csv")
         data = f"simulated {matrix} x {matrix}"
         known, points = read_qualities(table), {}
-        for text, name, run in track(runs, "sampling", transient=True):
+        for text, written, run in track(runs, "sampling", transient=True):
             for number, case in enumerate(cases):
                 setting = Setting(loaded.label, data, acceleration, number, text, str(run), run.evaluations, count)
                 if setting not in known:
-                    known[setting] = measure(run, loaded.of(name), case, samples=count, seed=_SEED)
+                    known[setting] = measure(
+                        run, loaded.of(written.name), case, start=loaded.start(written), samples=count, seed=_SEED
+                    )
                     append_quality(table, setting, known[setting])
                 points[setting] = known[setting]
         conventional = [float(scores(CGSense()(case.measurements).cpu(), case.reference).psnr) for case in cases]
@@ -198,18 +207,25 @@ class _Priors:
         from ...models.samplers.build import levels_within
         from ..sampler_text import parse_sampler
 
-        name, made = parse_sampler(text)
+        name, made, _ = parse_sampler(text)
         needed = [f"{setting}={value}" for setting, value in levels_within(made, self.of(name)).items()]
         return f"{text}{',' if ':' in text else ':'}{','.join(needed)}" if needed else text
 
-    def checked(self, texts: list[str]) -> dict[str, tuple[str, Sampler]]:
+    def start(self, run: SamplerText) -> Reconstructor | None:
+        """Return what a hot start begins at; None for CG-SENSE."""
+        from ...models.samplers.starts import start_of
+
+        return None if run.start is None else start_of(run.sampler, run.start, self._store, device=self._device)
+
+    def checked(self, texts: list[str]) -> dict[str, SamplerText]:
         """Return samplers, by how they are written, that the prior knows the noise levels of."""
         from ...models.samplers.build import check_levels
         from ..sampler_text import parse_sampler
 
         runs = {text: parse_sampler(text) for text in texts}
-        for name, made in runs.values():
-            check_levels(made, self.of(name))
+        for run in runs.values():
+            check_levels(run.sampler, self.of(run.name))
+            self.start(run)
         return runs
 
 

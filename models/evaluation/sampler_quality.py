@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ..measurements import Reconstructor
 from ..priors.prior import Prior
 from ..samplers.diffusion_reconstruction import sample, sample_seeds
 from ..samplers.sampler import Sampler
@@ -51,7 +52,9 @@ def ladder(sampler: Sampler, budgets: Iterable[int]) -> list[Sampler]:
     return [_with_steps(sampler, n) for n in sorted(steps) if n]
 
 
-def measure(sampler: Sampler, prior: Prior, case: Case, *, samples: int, seed: int) -> Quality:
+def measure(
+    sampler: Sampler, prior: Prior, case: Case, *, start: Reconstructor | None = None, samples: int, seed: int
+) -> Quality:
     """Draw samples of a slice and compare them with its reference.
 
     Parameters
@@ -60,12 +63,14 @@ def measure(sampler: Sampler, prior: Prior, case: Case, *, samples: int, seed: i
         What to draw by.
     case
         One slice, on the device of the prior but for the reference, whose unit is that of k-space.
+    start
+        As ``pose`` takes it.
     samples
         At least 2; drawn together.
     seed
         Of the noise, the same for all samplers and slices.
     """
-    images = sample(case.measurements, prior, sampler, seeds=sample_seeds(seed, (), samples)).images.cpu()
+    images = sample(case.measurements, prior, sampler, seeds=sample_seeds(seed, (), samples), start=start).images.cpu()
     reference = case.reference
     mean = images.mean(dim=0, keepdim=True)
     wrong = (mean.abs() - reference).square().mean().sqrt()

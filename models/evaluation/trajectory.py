@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..measurements import Measurements
+from ..measurements import Measurements, Reconstructor
 from ..priors.prior import Prior
 from ..samplers.build import check_levels
 from ..samplers.noise import item_noise
@@ -29,7 +29,15 @@ class Estimate:
     """(y, x) complex64 on the CPU, in the unit of k-space."""
 
 
-def trajectory(measurements: Measurements, prior: Prior, sampler: Sampler, *, seed: int, shown: int) -> list[Estimate]:
+def trajectory(
+    measurements: Measurements,
+    prior: Prior,
+    sampler: Sampler,
+    *,
+    start: Reconstructor | None = None,
+    seed: int,
+    shown: int,
+) -> list[Estimate]:
     """Draw one sample, and keep some of the estimates on the way.
 
     Parameters
@@ -38,6 +46,8 @@ def trajectory(measurements: Measurements, prior: Prior, sampler: Sampler, *, se
         One slice, on the device of the prior.
     prior, sampler
         What to draw by.
+    start
+        As ``pose`` takes it.
     seed
         Of its noise.
     shown
@@ -50,7 +60,7 @@ def trajectory(measurements: Measurements, prior: Prior, sampler: Sampler, *, se
         As ``pose`` and ``check_levels``.
     """
     check_levels(sampler, prior)
-    posed = pose(measurements)
+    posed = pose(measurements, start)
     inside = measurements.maps.abs().amax(dim=1) > 0
     kept = set(torch.linspace(1, sampler.steps, shown).round().int().tolist())
     noise = item_noise([torch.Generator(inside.device).manual_seed(seed)])
