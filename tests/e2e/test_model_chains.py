@@ -158,7 +158,7 @@ def test_a_prior_reconstructs_a_brain_and_says_how_far_it_can_be_trusted(served,
         images = [image for image in client.reconstruct(brain, chain=chain) if isinstance(image, Image)]
     assert all(image.pixels.dtype == np.float32 and image.pixels.shape == (1, 1, 256, 216) for image in images)
     methods = [image.meta["EchotrainMethod"] for image in images]
-    drawn = "diffusion(brain-edm@1, dds, 20 steps)"
+    drawn = "diffusion(brain-edm@2, dds from admm-net, 20 steps)"
     if chain == "diffusion":
         assert methods == [drawn]
         assert error_of(images[0], truth) < 0.14

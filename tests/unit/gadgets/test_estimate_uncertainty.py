@@ -195,6 +195,20 @@ def test_a_calibration_that_holds_scales_the_intervals_and_is_promised(scans, fo
     assert width.meta["EchotrainCalibration"].startswith("calibrated: with a confidence of 0.95, at most 0.1")
 
 
+@pytest.mark.parametrize(
+    ("start", "promise"),
+    [("ann", "calibrated: with"), ("bob", "not calibrated: ann was calibrated with, and is no member; bob was not")],
+)
+def test_a_calibration_of_samples_holds_for_the_prior_with_the_model_that_they_start_from(
+    scans, folder, start, promise
+):
+    save_calibration(record("dds-20x4", ["prior", "ann"]), folder / "prior")
+    both = {"EchotrainModel": ("prior@1", f"{start}@1"), "EchotrainModelHash": (HASHES["prior"], HASHES[start])}
+    (width,) = estimated(scans, samples(scans, numbers(4), meta=both), outputs=["interval_width"])
+    assert width.meta["EchotrainCalibration"].startswith(promise)
+    assert width.meta["EchotrainModel"] == ("prior@1", f"{start}@1")
+
+
 def test_the_calibration_of_members_lies_beside_the_first_by_name(scans, folder):
     save_calibration(record("ann+bob", ["ann", "bob"]), folder / "ann")
     members = [member(scans, name, one) for name, one in zip(("bob", "ann"), numbers(2), strict=True)]
