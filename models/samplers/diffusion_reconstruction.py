@@ -19,6 +19,8 @@ from .noise import item_noise
 from .posed import Posed, pose
 from .sampler import Sampler
 
+_SAMPLES = 32
+"""Of one slice, at most, that are drawn together: enough to fill a device, and more do not take more memory."""
 _IMAGES = 16
 """Complex images that a sampler of volumes keeps, with its conjugate gradients."""
 
@@ -38,7 +40,7 @@ class Samples:
     expired: bool
     """The deadline came before the last step: these are the best estimates until then."""
     together: int
-    """Samples drawn together: fewer than all where memory was short; of volumes always one."""
+    """Samples drawn together, at most 32: fewer where memory was short; of volumes always one."""
 
 
 def sample(
@@ -92,7 +94,7 @@ def sample(
     if volume:
         prior = SlicePrior(prior)
     # the slices of one volume fill a device, several volumes only its memory
-    steps, expired, together = sampler.steps, False, 1 if volume else len(seeds)
+    steps, expired, together = sampler.steps, False, 1 if volume else min(len(seeds), _SAMPLES)
     while len(images) < len(seeds):
         first, left = len(images), len(seeds) - len(images)
         group = seeds[first : first + together]
@@ -133,7 +135,7 @@ def sample_bytes(measurements: Measurements, samples: int, pixel_bytes: float) -
         Of the prior, for a pixel of one slice.
     """
     if measurements.kspace.ndim == 4:
-        return samples * pixel_bytes
+        return min(samples, _SAMPLES) * pixel_bytes + 3 * 8 * samples  # and all samples when they are finished
     slices, coils = measurements.kspace.shape[2], measurements.kspace.shape[1]
     # one volume at a time: its images in double, those of its slices in turn, and all samples when they are finished
     return pixel_bytes * min(1.0, TOGETHER / slices) + 8 * (_IMAGES + 3 * samples + 2 * coils)

@@ -75,6 +75,15 @@ def test_where_memory_is_short_fewer_are_drawn_together_and_the_samples_are_the_
     torch.testing.assert_close(drawn.images, expected.images, rtol=1e-5, atol=1e-5)
 
 
+def test_many_samples_are_drawn_in_groups_so_that_memory_does_not_grow_as_networks_do():
+    watched = Short(1000)
+    drawn = sample(scan(), watched, Dds(steps=1), seeds=range(70))
+    assert len(drawn.images) == 70
+    assert watched.sizes == [32, 32, 6]
+    few, many = (sample_bytes(scan(), count, 10_000.0) for count in (32, 320))
+    assert few < many < 1.1 * few
+
+
 def test_memory_that_is_too_short_for_one_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
         sample(scan(), Short(0), Dds(steps=4), seeds=[1, 2])
