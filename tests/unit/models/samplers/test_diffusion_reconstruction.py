@@ -153,7 +153,7 @@ def test_single_slices_are_no_volumes():
 
 def test_memory_of_a_volume_grows_with_its_samples_but_not_as_networks_do():
     stack = replace(volume(), **{n: getattr(volume(), n).repeat(1, 1, 8, 1, 1) for n in ("kspace", "mask", "maps")})
-    assert sample_bytes(scan(), 4, 6000.0) == 24000
+    assert sample_bytes(scan(), 4, 6000.0) == 24000 + 4 * 3 * 8
     one, more = (sample_bytes(stack, samples, 6000.0) for samples in (1, 11))
     assert one < 6000
     assert more - one == 10 * 3 * 8
