@@ -17,6 +17,7 @@ from .replay_compare import ImageComparison
 from .replay_report import FileReport, Latency, Outcome, ReplayReport, SessionReport
 from .replay_scan import ReplayScan, load_scan
 from .replay_session import ReplaySession, Tally
+from .undersampled_scan import MaskName
 
 FULL_SPEED = "as fast as the engine takes it"
 
@@ -47,6 +48,10 @@ class ReplayOptions:
     tr_ms: float | None = None
     """Time from one readout to the next (ms) to pace by, instead of time stamps."""
 
+    undersample: float | None = None
+    """Leave out lines, down to one of so many; None for the scan as it is. See ``undersampled_scan``."""
+    mask: MaskName = "uniform"
+    """Which lines then."""
     curve: CurveClient | None = None
     """Keys for an engine that asks for them (ZeroMQ)."""
 
@@ -103,7 +108,15 @@ async def replay(
     target = f"{options.to} ({options.protocol})" if client is None else "the given client's engine"
     client = client or AsyncClient(options.to, protocol=options.protocol, curve=options.curve)
     scans = [
-        await asyncio.to_thread(load_scan, path, chain=options.chain, speed=options.speed, tr_ms=options.tr_ms)
+        await asyncio.to_thread(
+            load_scan,
+            path,
+            chain=options.chain,
+            speed=options.speed,
+            tr_ms=options.tr_ms,
+            undersample=options.undersample,
+            mask=options.mask,
+        )
         for path in options.files
     ]
     run = _Run(options, scans, client, Tally() if tally is None else tally)

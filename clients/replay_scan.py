@@ -17,6 +17,7 @@ from ..engine.session import parse_parameters
 from .replay_latency import ImageKeys
 from .replay_pacing import Pace, pace
 from .scan_file import Scan, read_scan
+from .undersampled_scan import MaskName, undersampled_scan
 
 DEFAULT_CHAIN = "default"
 
@@ -43,7 +44,15 @@ class ReplayScan:
     """Bytes of all readouts' headers, samples and trajectories."""
 
 
-def load_scan(path: Path, *, chain: str | None, speed: float | None, tr_ms: float | None) -> ReplayScan:
+def load_scan(
+    path: Path,
+    *,
+    chain: str | None,
+    speed: float | None,
+    tr_ms: float | None,
+    undersample: float | None = None,
+    mask: MaskName = "uniform",
+) -> ReplayScan:
     """Read a file once, in bulk.
 
     Parameters
@@ -55,13 +64,18 @@ def load_scan(path: Path, *, chain: str | None, speed: float | None, tr_ms: floa
         ``default`` if it asks for none.
     speed, tr_ms
         As for ``replay_pacing.pace``.
+    undersample, mask
+        As for ``undersampled_scan``; None for the scan as it is.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, holds no readout, or its readouts' times are not known.
+        The file cannot be read, holds no readout, its readouts' times are not known, or it cannot be undersampled.
     """
-    return prepare_scan(read_scan(path), chain=chain, speed=speed, tr_ms=tr_ms)
+    scan = read_scan(path)
+    if undersample is not None:
+        scan = undersampled_scan(scan, undersample, mask=mask)
+    return prepare_scan(scan, chain=chain, speed=speed, tr_ms=tr_ms)
 
 
 def prepare_scan(scan: Scan, *, chain: str | None, speed: float | None, tr_ms: float | None) -> ReplayScan:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .undersampling import MASK, UNDERSAMPLE, mask_name
+
 
 def recon(
     scan: Annotated[str, typer.Argument(help="MRD HDF5 file, MRD stream file, or - for a stream on stdin.")],
@@ -18,6 +20,8 @@ def recon(
         typer.Option(help="Name of a chain, or a TOML file; by default what the stream asks for, else default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
+    undersample: Annotated[float | None, typer.Option(metavar="R", help=UNDERSAMPLE)] = None,
+    mask: Annotated[str, typer.Option(help=MASK)] = "uniform",
     group: Annotated[str, typer.Option(help="Group of the HDF5 file that holds the scan.")] = "dataset",
     chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the engine's log.")] = False,
@@ -27,6 +31,7 @@ def recon(
     from ...engine.messages import Message, Text
     from ..offline import reconstruct_offline
     from ..scan_file import read_scan
+    from ..undersampled_scan import undersampled_scan
 
     configure_logging(level="info" if verbose else "critical")  # what fails is told once, by main()
 
@@ -34,7 +39,8 @@ def recon(
         if isinstance(message, Text):
             typer.echo(message.text, err=True)
 
-    count = reconstruct_offline(
-        read_scan(scan, group=group), chain, output, overwrite=overwrite, chains=chains, on_message=say
-    )
+    found = read_scan(scan, group=group)
+    if undersample is not None:
+        found = undersampled_scan(found, undersample, mask=mask_name(mask))
+    count = reconstruct_offline(found, chain, output, overwrite=overwrite, chains=chains, on_message=say)
     typer.echo(f"{count} images in {output}", err=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .undersampling import MASK, UNDERSAMPLE, mask_name
+
 if TYPE_CHECKING:
     from ..async_client import Protocol
     from ..replay import ReplayOptions
@@ -29,6 +31,8 @@ def replay(
     tr_ms: Annotated[
         float | None, typer.Option(help="Pace by this time from readout to readout (ms), not by time stamps.")
     ] = None,
+    undersample: Annotated[float | None, typer.Option(metavar="R", help=UNDERSAMPLE)] = None,
+    mask: Annotated[str, typer.Option(help=MASK)] = "uniform",
     curve: Annotated[Path | None, typer.Option(help="Client key file, if the engine asks for CURVE keys.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report.")] = None,
 ) -> None:
@@ -54,6 +58,8 @@ def replay(
         loop=loop,
         chain=_chain(chain),
         tr_ms=tr_ms,
+        undersample=undersample,
+        mask=mask_name(mask),
         curve=None if curve is None else load_client(curve),
     )
     if report is not None:

@@ -132,3 +132,15 @@ def test_keys_let_a_client_in_and_keep_others_out(serving, command, tmp_path, da
             "--curve", tmp_path / "console.toml",
         )  # fmt: skip
         assert "completed" in result.stdout or "2" in result.stdout
+
+
+@pytest.mark.parametrize("protocol", ["zmq", "mrd"])
+def test_a_whole_scan_is_replayed_with_a_quarter_of_its_lines(serving, command, data, tmp_path, protocol):
+    report = tmp_path / "report.json"
+    with serving() as engine:
+        command(
+            "replay", data / "raw" / "brain_t1_7ch.h5", "--to", getattr(engine, protocol), "--protocol", protocol,
+            "--undersample", "4", "--chain", "sense", "--sessions", "2", "--report", report,
+        )  # fmt: skip
+    (told,) = json.loads(report.read_text())["files"]
+    assert told["readouts"] == 64
