@@ -154,7 +154,11 @@ def test_a_prior_reconstructs_a_brain_and_says_how_far_it_can_be_trusted(served,
     assert methods == ["sense", f"{drawn}+mean", drawn, drawn, f"{drawn}+sample"]
     assert error_of(mean, truth) < error_of(one, truth) < 0.9 * error_of(sense, truth)
     assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
-    assert width.meta["EchotrainCalibration"].startswith("not calibrated: ")
+    assert width.meta["EchotrainCalibration"].startswith("calibrated: ")
+    x, half = mean.pixels[0].astype(float), width.pixels[0] / 2
+    scale = (x * truth).sum() / (x * x).sum()
+    assert (np.abs(scale * x - truth) <= scale * half)[truth > 0.1 * truth.max()].mean() > 0.9
+    assert mean.meta["EchotrainModel"] == ("brain-edm@2", "admm-net@2")
     assert mean.meta["EchotrainSamples"] == "8 of 8"
     assert mean.meta["EchotrainSteps"] == "20 of 20"
     assert mean.meta["EchotrainNoiseLevel"] == "estimated from the scan"
