@@ -67,7 +67,7 @@ def _psnr(text: str, sampler: Sampler, slices: int, matrix: int, folder: Path) -
     )
     card = shared_store().card(PRIOR)
     known = read_qualities(folder / "diffusion_quality.csv")
-    label, data = f"{card.label} ({card.sha256[:8]})", f"simulated {matrix} x {matrix}"
+    label, data = f"{card.label} ({card.sha256[:8]})", f"{slices} simulated slices of {matrix} x {matrix}"
     settings = (
         Setting(label, data, ACCELERATION, number, text, str(sampler), sampler.evaluations, SAMPLES)
         for number in range(slices)

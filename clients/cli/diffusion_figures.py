@@ -159,7 +159,7 @@ def quality(
         ]
         cases = _simulated_cases(slices, matrix, acceleration, loaded.device)
         table = _file(output, "quality.csv")
-        data = f"simulated {matrix} x {matrix}"
+        data = f"{slices} simulated slices of {matrix} x {matrix}"  # which they are depends on how many
         known, points = read_qualities(table), {}
         for text, written, run in track(runs, "sampling", transient=True):
             for number, case in enumerate(cases):
@@ -171,7 +171,7 @@ def quality(
                     append_quality(table, setting, known[setting])
                 points[setting] = known[setting]
         conventional = [float(scores(CGSense()(case.measurements).cpu(), case.reference).psnr) for case in cases]
-        title = f"{data}, {len(cases)} slices, R = {acceleration:g}, {count} samples, {loaded.label}"
+        title = f"{data}, R = {acceleration:g}, {count} samples, {loaded.label}"
         draw_quality(
             picture := _file(output, "quality.png"),
             title,
