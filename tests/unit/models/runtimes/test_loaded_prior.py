@@ -88,7 +88,16 @@ def test_names_can_be_asked_for_by_kind(store):
     assert store.names("prior") == ("prior",)
 
 
-@pytest.mark.parametrize("name", shared_store().names("prior"))
+LEFT = {"brain-edm": 0.15, "brain-ve": 0.2}
+"""Share of the noise's power that each shipped prior may leave; brain-ve is half the size and was trained for a sixth of
+the steps, most of them at other levels."""
+
+
+def test_every_shipped_prior_is_tested():
+    assert set(shared_store().names("prior")) == LEFT.keys()
+
+
+@pytest.mark.parametrize("name", LEFT)
 def test_a_shipped_prior_is_verified_loads_and_removes_noise(name):
     prior = shared_store().load_prior(name, device="cpu", runtime="torch")
     rows, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 48), indexing="ij")
@@ -96,4 +105,4 @@ def test_a_shipped_prior_is_verified_loads_and_removes_noise(name):
     sigma = torch.tensor(0.2)
     noise = 0.2 * 2**0.5 * torch.randn(1, 64, 48, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     error = prior.denoise(disc + noise, sigma) - disc
-    assert float(error.abs().square().mean()) < 0.15 * float(noise.abs().square().mean())
+    assert float(error.abs().square().mean()) < LEFT[name] * float(noise.abs().square().mean())
