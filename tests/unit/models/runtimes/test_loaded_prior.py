@@ -89,8 +89,8 @@ def test_names_can_be_asked_for_by_kind(store):
 
 
 LEFT = {"brain-edm": 0.15, "brain-ve": 0.2}
-"""Share of the noise's power that each shipped prior may leave; brain-ve is half the size and was trained for a sixth of
-the steps, most of them at other levels."""
+"""Share of the noise's power that each shipped prior may leave; brain-ve is half the size, and was trained for a sixth
+of the steps, most of them at other levels."""
 
 
 def test_every_shipped_prior_is_tested():
