@@ -66,12 +66,15 @@ def undersampled_scan(scan: Scan, acceleration: float, *, mask: MaskName = "unif
     blocks = [message for message in messages if isinstance(message, Readouts)]
     if not blocks:
         return scan
+    declared = _declared(scan.header.xml, acceleration)
+    if any(encoding.acceleration != (round(acceleration), 1) for encoding in parse_header(declared).encodings):
+        raise ConfigurationError(f"{scan.source}: its header is written so that the acceleration cannot be put into it")
     headers: NDArray[np.void] = np.concatenate([block.headers for block in blocks])
     kept = _kept(headers, encodings, masks)
     _hand_on_flags(headers, kept)
     return replace(
         scan,
-        header=Header(_declared(scan.header.xml, acceleration)),
+        header=Header(declared),
         messages=tuple(_left(messages, headers, kept)),
         readouts=int(kept.sum()),
     )

@@ -121,7 +121,8 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
                 return None
             number, samples = message.sample or (1, 1)
             return _Place((*key, message.method), f"sample {number}", tuple(f"sample {n + 1}" for n in range(samples)))
-        name = str(message.meta.get("EchotrainModel", "")).partition("@")[0]
+        label = message.meta.get("EchotrainModel", "")  # of a prior with the model that it started from, the first
+        name = (label if isinstance(label, str) else label[0]).partition("@")[0]
         if not name and "EchotrainMethodSettings" in message.meta:
             name = message.method
         if name not in self.members:

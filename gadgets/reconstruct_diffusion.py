@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -23,6 +23,7 @@ from ._scan_figures import beyond_training, scan_figures
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from ..models.measurements import Measurements, Reconstructor
+    from ..models.runtimes.loaded_model import LoadedModel
     from ..models.runtimes.loaded_prior import LoadedPrior
     from ..models.samplers.diffusion_reconstruction import Samples
 
@@ -116,28 +117,33 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         """Draw the samples of one image or volume."""
         import torch
 
-        loaded = self._loaded
+        from ..models.runtimes.loaded_model import LoadedModel
+
+        loaded, begin_at = self._loaded, self._begin_at
         try:
             volume = finite_measurements(message, loaded.device)
             try:
-                drawn = self._drawn(volume, message, loaded)
+                drawn = self._drawn(volume, message, loaded, begin_at)
             except torch.OutOfMemoryError:  # not even one sample at a time: slowly is better than not at all
                 loaded = shared_store().load_prior(self.prior, device="cpu", runtime=self.runtime)
-                self._begin_at = self._start("cpu")
+                begin_at = self._start("cpu")
                 get_logger().warning("out of GPU memory, sampling on the CPU", prior=loaded.card.label)
                 volume = volume.to(loaded.device)
-                drawn = self._drawn(volume, message, loaded)
+                drawn = self._drawn(volume, message, loaded, begin_at)
         except CancelledError:
             raise Cancelled("the session ended while its images were being sampled") from None
         except DataError:
             raise
         except (ValueError, MemoryError) as error:
             raise DataError(f"slice {message.kspace.key.slice}: {error}") from error
-        yield from self._images(message, drawn, volume, loaded)
+        models = [loaded, *([begin_at] if isinstance(begin_at, LoadedModel) else [])]
+        yield from self._images(message, drawn, volume, models)
         if self.keep_kspace:
             yield message
 
-    def _drawn(self, volume: Measurements, message: CalibratedKSpace, loaded: LoadedPrior) -> list[Samples]:
+    def _drawn(
+        self, volume: Measurements, message: CalibratedKSpace, loaded: LoadedPrior, begin_at: Reconstructor | None
+    ) -> list[Samples]:
         from ..models.partitions import as_slices, as_stacks
         from ..models.runtimes.memory import check_memory
         from ..models.samplers.diffusion_reconstruction import sample, sample_bytes, sample_seeds
@@ -154,7 +160,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
                     loaded,
                     self._sampler,
                     seeds=sample_seeds(self._context.seed, (*key, number), self.samples),
-                    start=self._begin_at,
+                    start=begin_at,
                     seconds=None if self.deadline is None else self.deadline / len(parts),
                     progress=lambda done, of, number=number: self._tell(number * of + done, len(parts) * of, key.slice),  # type: ignore[misc]
                     cancelled=self._context.cancelled,
@@ -180,15 +186,20 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         self._context.notify(Progress("reconstruct_diffusion", done, total, f"slice {place}"))
 
     def _images(
-        self, message: CalibratedKSpace, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior
+        self,
+        message: CalibratedKSpace,
+        drawn: list[Samples],
+        volume: Measurements,
+        models: Sequence[LoadedPrior | LoadedModel],
     ) -> Iterable[Reconstruction]:
         import torch
 
-        card, steps = loaded.card, min(part.steps for part in drawn)
+        prior = models[0]
+        card, steps = prior.card, min(part.steps for part in drawn)
         begun = "" if self.start_from is None else f" from {self.start_from}"
-        meta = self._labels(drawn, volume, loaded)
+        meta = self._labels(drawn, volume, models)
         history = f"reconstruct_diffusion: {self.sampler}{begun}, {meta['EchotrainSteps']} steps, by {card.label} on "
-        history += loaded.provider
+        history += prior.provider
         if meta["EchotrainOutOfRange"]:
             history += f", out of range: {meta['EchotrainOutOfRange']}"
         stacked = torch.stack([part.images for part in drawn], dim=1)  # (samples, slices, y, x)
@@ -203,15 +214,13 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             )
             yield image if self.samples == 1 else replace(image, sample=(n + 1, self.samples))
 
-    def _labels(self, drawn: list[Samples], volume: Measurements, loaded: LoadedPrior) -> Mapping[str, MetaValue]:
-        from ..models.runtimes.loaded_model import LoadedModel
+    def _labels(
+        self, drawn: list[Samples], volume: Measurements, models: Sequence[LoadedPrior | LoadedModel]
+    ) -> Mapping[str, MetaValue]:
         from ..models.samplers.build import ensemble_label
 
         first = drawn[0]
-        models: list[LoadedPrior | LoadedModel] = [loaded]
-        if isinstance(self._begin_at, LoadedModel):
-            models.append(self._begin_at)
-        low, high = loaded.card.trained.matrix
+        low, high = models[0].card.trained.matrix
         sides = [side for side in volume.maps.shape[-2:] if not low / 1.1 <= side <= high * 1.1]
         reasons = [f"matrix {side}, trained for {low} to {high}" for side in dict.fromkeys(sides)]
         figures = scan_figures(volume, noise=first.posed.noise)

@@ -102,6 +102,8 @@ def calibrate(
         where = find_device(device)
         if (members is None) == (prior is None):
             raise ConfigurationError("expected either --members or --prior, to say what the ensemble is")
+        if start is not None and prior is None:
+            raise ConfigurationError("--start-from is for samples of a --prior; --members start as they do")
         if prior is not None:
             wanted = named_ensemble_of_samples(
                 store, prior, sampler, _settings(settings, steps), samples, start=start, device=device

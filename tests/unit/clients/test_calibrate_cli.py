@@ -143,6 +143,7 @@ def test_what_was_kept_of_other_scans_is_not_taken_up(run, models, monkeypatch):
         (("--members", "first,second", "--steps", "3"), "got steps for --members"),
         (("--members", "first,second", "--slices", "21"), "21 images can show no risk of 0.1"),
         (("--members", "first,second", "--alpha", "1.5"), "alpha is 1.5"),
+        (("--members", "first,second", "--start-from", "tv"), "--start-from is for samples of a --prior"),
         (("--members", "first,second", "--intervals", "wide"), "'wide', expected deviation or quantiles"),
         (("--members", "first,second", "--acceleration", "4"), "--acceleration: Field required"),
         (("--members", "first,second", "--snr", "80,20"), "snr is (80.0, 20.0), expected (lowest, highest)"),

@@ -111,3 +111,10 @@ def test_an_acceleration_that_is_none_is_refused(acceleration):
 def test_what_is_not_cartesian_or_not_whole_is_refused(fields):
     with pytest.raises(ConfigurationError, match="only a fully sampled Cartesian scan can be undersampled"):
         undersampled_scan(scan_of(**fields), 4)
+
+
+def test_a_header_that_cannot_be_told_is_refused():
+    scan = scan_of()
+    strange = scan.header.xml.replace(b"<encoding>", b"<encoding >")
+    with pytest.raises(ConfigurationError, match="the acceleration cannot be put into it"):
+        undersampled_scan(replace(scan, header=Header(strange)), 4)

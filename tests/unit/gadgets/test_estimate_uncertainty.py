@@ -209,6 +209,16 @@ def test_a_calibration_of_samples_holds_for_the_prior_with_the_model_that_they_s
     assert width.meta["EchotrainModel"] == ("prior@1", f"{start}@1")
 
 
+def test_a_prior_that_started_from_a_model_is_a_member_by_its_own_name(scans):
+    both = {"EchotrainModel": ("prior@1", "ann@1"), "EchotrainModelHash": (HASHES["prior"], HASHES["ann"])}
+    data = numbers(2)
+    (mean,) = estimated(
+        scans, (image(scans, data[0], "diffusion", both), member(scans, "bob", data[1])),
+        members=["prior", "bob"], outputs=["mean"],
+    )  # fmt: skip
+    np.testing.assert_allclose(mean.data, np.abs(data.mean(axis=0)), rtol=1e-5)
+
+
 def test_the_calibration_of_members_lies_beside_the_first_by_name(scans, folder):
     save_calibration(record("ann+bob", ["ann", "bob"]), folder / "ann")
     members = [member(scans, name, one) for name, one in zip(("bob", "ann"), numbers(2), strict=True)]

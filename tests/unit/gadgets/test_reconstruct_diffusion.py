@@ -275,9 +275,9 @@ def test_samplers_that_differentiate_run_in_torch(scans, sampler):
 
 def test_a_device_without_memory_is_left_for_the_processor(scans):
     scan = scans.Scan(**PLAIN)
-    gadget = started(scan.context(), samples=2)
+    gadget = started(scan.context(), samples=2, settings={"hot": True}, start_from="net")
     expected = [out.data for out in gadget.receive(calibrated(scans, scan, LINES)[0])]
-    first = gadget._loaded
+    first, begin_at = gadget._loaded, gadget._begin_at
 
     class Full(loaded_prior.LoadedPrior):
         def denoise(self, x, sigma):
@@ -287,4 +287,5 @@ def test_a_device_without_memory_is_left_for_the_processor(scans):
     outs = list(gadget.receive(calibrated(scans, scan, LINES)[0]))
     for one, other in zip(expected, outs, strict=True):
         np.testing.assert_array_equal(one, other.data)
-    assert "cpu" in outs[0].meta["EchotrainModelRuntime"]
+    assert all("cpu" in runtime for runtime in outs[0].meta["EchotrainModelRuntime"])
+    assert gadget._begin_at is begin_at  # of the device that the next image is tried on first
