@@ -23,6 +23,7 @@ from .replay import replay
 from .serve import serve
 from .simulate import simulate
 from .status import status
+from .study import study
 from .train import train
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 for command in (demo, serve, recon, simulate, replay, status, train, evaluate, calibrate, figures):
     app.command()(command)
-for group in (chains, gadgets, models, recordings, keys, diffusion_figures):
+for group in (chains, gadgets, models, recordings, keys, diffusion_figures, study):
     app.add_typer(group)
 
 

@@ -1,0 +1,1 @@
+"""Studies: measurements that docs/studies reports, each made again by one command."""
