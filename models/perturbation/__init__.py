@@ -1,0 +1,1 @@
+"""Perturbations of scans, at random and in the worst case."""

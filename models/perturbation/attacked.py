@@ -1,0 +1,103 @@
+"""What is attacked: a reconstruction of some slices, with its value for the attack and the gradient of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..measurements import Measurements
+from .control import perturbed
+from .objective import Objective
+
+Reconstruct = Callable[[Measurements], Tensor]
+"""Measurements to (batch, ..., [z,] y, x) complex: always the same for the same measurements, and differentiable in
+k-space. Several samples of a slice may stand on axes after the batch: their mean square change counts."""
+
+
+class Attacked:
+    """Evaluates perturbations, a few items of the batch at a time.
+
+    Parameters
+    ----------
+    reconstruct
+        See ``Reconstruct``.
+    measurements
+        The clean ones.
+    region, target
+        See ``Objective``; broadcastable to (batch, [z,] y, x).
+    together
+        Items that are reconstructed together; None: all.
+    """
+
+    def __init__(
+        self,
+        reconstruct: Reconstruct,
+        measurements: Measurements,
+        *,
+        region: Tensor | None = None,
+        target: Tensor | None = None,
+        together: int | None = None,
+    ) -> None:
+        self._reconstruct = reconstruct
+        shape = (len(measurements), *measurements.maps.shape[2:])
+        self._parts: list[tuple[slice, Measurements, Objective]] = []
+        at_once = together or len(measurements)
+        for first in range(0, len(measurements), at_once):
+            items = slice(first, first + at_once)
+            part = _items(measurements, items)
+            with torch.no_grad():
+                clean = reconstruct(part)
+            between = (1,) * (clean.ndim - len(shape))
+            weights, wanted = (
+                None if x is None else x.to(clean.device).expand(shape)[items].reshape(-1, *between, *shape[1:])
+                for x in (region, target)
+            )
+            self._parts.append((items, part, Objective(clean, weights, wanted)))
+
+    def evaluate(self, delta: Tensor, gradient: bool) -> tuple[Tensor, Tensor | None]:
+        """Return the ``Objective`` of perturbed items, (batch,) real, and its gradient, of the shape of delta, or None.
+
+        Raises
+        ------
+        ValueError
+            The gradient is wanted, and the reconstruction computes without.
+        """
+        values, gradients = [], []
+        for items, part, objective in self._parts:
+            change = delta[items].detach().requires_grad_(gradient)
+            with torch.set_grad_enabled(gradient):
+                value = objective(self._reconstruct(replace(part, kspace=part.kspace + change)))
+            values.append(value.detach())
+            if gradient:
+                gradients.append(_gradient(value, change))
+        return torch.cat(values), torch.cat(gradients) if gradient else None
+
+    def gain(self, delta: Tensor) -> Tensor:
+        """Return norm(f(y + delta) - f(y)) / norm(f(y)), (batch,) real."""
+        with torch.no_grad():
+            return torch.cat(
+                [Objective(o.clean)(self._reconstruct(perturbed(part, delta[i]))) for i, part, o in self._parts]
+            )
+
+
+def _items(measurements: Measurements, items: slice) -> Measurements:
+    """Return some items; copies where tensors were made in inference mode, of which autograd keeps none."""
+
+    def plain(x: Tensor) -> Tensor:
+        return x[items].clone() if x.is_inference() else x[items]
+
+    m = measurements
+    return replace(m, kspace=plain(m.kspace), mask=plain(m.mask), maps=plain(m.maps))
+
+
+def _gradient(value: Tensor, change: Tensor) -> Tensor:
+    if not value.requires_grad:
+        raise ValueError(
+            "the reconstruction computes without gradients, as a LoadedModel, ONNX Runtime and draw() do; "
+            "white_box(NAME) gives one with gradients"
+        )
+    (gradient,) = torch.autograd.grad(value.sum(), change)
+    return gradient

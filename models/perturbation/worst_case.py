@@ -1,0 +1,123 @@
+"""Worst-case perturbations: the small change of k-space that changes the reconstructed image most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..measurements import Measurements
+from .ascent import METHODS, Method, Step
+from .attacked import Attacked, Reconstruct
+from .ball import Ball, Norm, ball_about
+from .control import perturbed, random_control
+
+__all__ = ["Attack", "perturbed", "random_control", "worst_case"]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The worst perturbation that was found, and what it does."""
+
+    delta: Tensor
+    """(batch, coils, [kz,] ky, kx) complex64, to be added to k-space; zero where nothing was sampled."""
+    gain: Tensor
+    """(batch,) norm(f(y + delta) - f(y)) / norm(f(y)), of the whole image; 0 where the image is zero."""
+    curve: Tensor
+    """(iterations, batch) the ``Objective`` of the best perturbation after each step; it never falls."""
+
+
+def worst_case(
+    reconstruct: Reconstruct,
+    measurements: Measurements,
+    *,
+    epsilon: float,
+    iterations: int,
+    generator: torch.Generator,
+    norm: Norm = "l2",
+    method: Method = "pgd",
+    region: Tensor | None = None,
+    target: Tensor | None = None,
+    start: Tensor | None = None,
+    together: int | None = None,
+) -> Attack:
+    """Search the worst perturbation of each slice, and return the best that was met.
+
+    T. Han et al., MICCAI 2024, Algorithm 1, with a step of an optimiser, the norm relative to the data, delta on
+    sampled entries alone, and the best delta instead of the last. The coil maps are held fixed: what a perturbation of
+    calibration lines does to maps that are estimated from them is no part of it. For a linear reconstruction B the
+    optimum is epsilon norm(y) times the largest singular value of B on sampled entries. It takes iterations + 2
+    reconstructions, one more with a region or target, and as many gradients as iterations.
+
+    Parameters
+    ----------
+    reconstruct
+        What is attacked (white box), or its surrogate (black box: add ``delta`` to what another method gets).
+    measurements
+        Slices or volumes; each item of the batch has its own budget and is searched by itself.
+    epsilon
+        Budget, relative to what was sampled, see ``ball_about``; 0 gives a delta of 0.
+    iterations
+        Steps, at least 1.
+    generator
+        Draws the start; on a CPU the same for every device.
+    norm, method
+        See ``Ball`` and ``METHODS``; ``adam`` is the paper's.
+    region, target
+        See ``Objective``.
+    start
+        (batch, coils, [kz,] ky, kx) complex where to start, projected, e.g. what a smaller epsilon found; None: random.
+    together
+        Items that are reconstructed together, which bounds the memory; None: all.
+
+    Raises
+    ------
+    ValueError
+        As ``ball_about``; or ``reconstruct`` computes without gradients.
+    """
+    ball = ball_about(measurements, epsilon, norm)
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        attacked = Attacked(reconstruct, measurements, region=region, target=target, together=together)
+        first = ball.random(generator) if start is None else ball.project(start.to(measurements.kspace))
+        best, curve = climb(attacked.evaluate, ball, first, METHODS[method](ball), iterations)
+        return Attack(best, attacked.gain(best), curve)
+
+
+def climb(
+    evaluate: Callable[[Tensor, bool], tuple[Tensor, Tensor | None]],
+    ball: Ball,
+    first: Tensor,
+    step: Step,
+    iterations: int,
+) -> tuple[Tensor, Tensor]:
+    """Take steps, and keep the best.
+
+    Parameters
+    ----------
+    evaluate
+        From a perturbation, and whether its gradient is needed, to its value (batch,) and gradient.
+    ball, first, step, iterations
+        Where, from where, how, and how often.
+
+    Returns
+    -------
+    best
+        The perturbation of the largest value, item by item.
+    curve
+        (iterations, batch) its value after each step.
+    """
+    delta, best, curve = first, first, []
+    value, gradient = evaluate(delta, True)
+    highest = value
+    for left in reversed(range(iterations)):
+        if gradient is None:
+            break
+        delta = step(delta, torch.where(gradient.isfinite(), gradient, 0))
+        value, gradient = evaluate(delta, left > 0)
+        better = value > highest
+        highest = torch.where(better, value, highest)
+        best = torch.where(better.view(ball.radius.shape), delta, best)
+        curve.append(highest)
+    return best, torch.stack(curve)
