@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from ..engine.errors import ConfigurationError
 from ..models.evaluation.case import MASKS, Case, MaskName
 from ..models.evaluation.real_case import real_case
-from ..models.evaluation.simulated_cases import simulated_cases
+from ..models.evaluation.simulated_cases import simulated_case
 from ..models.shared_data import read_images, shared_data
 from .fully_sampled import fully_sampled_kspace
 
@@ -21,6 +23,22 @@ IMAGES = "images/brains_val.h5"
 """Subjects that no shipped model was trained or validated on."""
 SCANS = ("brain_t1_7ch", "phantom_16ch", "phantom_gre_2ch")
 """Fully sampled real scans: ``raw/NAME.h5`` of the shared data."""
+ACCELERATIONS: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {SIMULATED: (4, 8), "brain_t1_7ch": (4, 8), "phantom_16ch": (2, 4), "phantom_gre_2ch": (2, 4)}
+)
+"""That data are evaluated at by default: little is left of a scan by 2 coils at R = 8, whatever reconstructs it."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A case that is not made yet, which takes a second."""
+
+    data: str
+    mask: MaskName
+    acceleration: float
+    number: int
+    """Of the slice in its data."""
+    make: Callable[[], Case]
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,8 @@ class Cases:
 
     data: Sequence[str]
     """``SIMULATED``, and names of ``SCANS``."""
-    accelerations: Sequence[float]
+    accelerations: Sequence[float] | None = None
+    """None: as ``ACCELERATIONS`` has them."""
     mask: str = "uniform"
     slices: int | None = None
     """Of the simulated ones, evenly spread over all; None for all."""
@@ -47,30 +66,39 @@ class Cases:
                 raise ConfigurationError(f"no data are named {name!r}. Known: {', '.join(known)}")
         if self.mask not in MASKS:
             raise ConfigurationError(f"the mask is {self.mask!r}, expected {' or '.join(MASKS)}")
-        if not all(r >= 1 for r in self.accelerations):
-            raise ConfigurationError(f"accelerations are {list(self.accelerations)}, expected 1 or more each")
+        if not all(r >= 1 for r in self.accelerations or ()):
+            raise ConfigurationError(f"accelerations are {self.accelerations}, expected 1 or more each")
 
-    def __len__(self) -> int:
-        simulated = len(self._images()) if SIMULATED in self.data else 0
-        return len(self.accelerations) * (simulated + sum(name != SIMULATED for name in self.data))
-
-    def __iter__(self) -> Iterator[Case]:
+    def planned(self) -> Iterator[Planned]:
+        """Yield what there is to be made; a simulated slice is the same however many there are."""
         mask: MaskName = "equispaced" if self.mask == "equispaced" else "uniform"
         for name in self.data:
-            for acceleration in self.accelerations:
+            for acceleration in self.accelerations or ACCELERATIONS[name]:
                 if name == SIMULATED:
-                    yield from simulated_cases(self._images(), acceleration, mask=mask)
+                    for number in self._numbers():
+                        make = partial(simulated_case, self._images[number], number, acceleration, mask=mask)
+                        yield Planned(name, mask, acceleration, number, make)
                 else:
-                    yield scan_case(name, acceleration, mask)
+                    yield Planned(name, mask, acceleration, 0, partial(scan_case, name, acceleration, mask))
 
+    def __iter__(self) -> Iterator[Case]:
+        for planned in self.planned():
+            yield planned.make()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.planned())
+
+    @cached_property
     def _images(self) -> NDArray[np.uint8]:
         try:
-            images = read_images(IMAGES)
+            return read_images(IMAGES)
         except FileNotFoundError as error:
             raise ConfigurationError(str(error)) from None
-        count = min(self.slices or len(images), len(images))
-        chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
-        return np.ascontiguousarray(images[chosen])
+
+    def _numbers(self) -> list[int]:
+        count = min(self.slices or len(self._images), len(self._images))
+        chosen: list[int] = np.linspace(0, len(self._images) - 1, count).round().astype(int).tolist()
+        return chosen
 
 
 def scan_case(name: str, acceleration: float, mask: MaskName = "uniform") -> Case:

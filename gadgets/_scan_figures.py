@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.messages import MetaValue
@@ -33,19 +32,15 @@ def scan_figures(measurements: Measurements, noise: float | None = None) -> Mapp
     noise
         As ``Measurements.noise``: the level that was assumed, where somebody has estimated it already.
     """
-    from ..models.noise_level import estimated_noise
-    from ..models.signal_to_noise import body_snr
+    from ..models.scan_facts import scan_facts
 
-    source = MEASURED if measurements.noise is not None else ESTIMATED
-    known = measurements.noise if measurements.noise is not None else noise
-    level = estimated_noise(measurements) if known is None else known
-    snr = body_snr(replace(measurements, noise=level))
+    facts = scan_facts(measurements, noise)
     return {
-        "EchotrainNoiseLevel": source,
-        "EchotrainNoiseFloor": repr(level / math.sqrt(2)),
-        "EchotrainAcceleration": repr(float(measurements.acceleration().mean())),
-        "EchotrainCoils": str(measurements.kspace.shape[1]),
-        **({} if snr is None else {"EchotrainSnr": repr(snr)}),
+        "EchotrainNoiseLevel": MEASURED if facts.measured else ESTIMATED,
+        "EchotrainNoiseFloor": repr(facts.noise / math.sqrt(2)),
+        "EchotrainAcceleration": repr(facts.acceleration),
+        "EchotrainCoils": str(facts.coils),
+        **({} if facts.snr is None else {"EchotrainSnr": repr(facts.snr)}),
     }
 
 

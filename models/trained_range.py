@@ -54,10 +54,13 @@ class TrainedRange(BaseModel):
             _beyond(f"{coils} coils", coils, self.coils, _TOLERANCE, purpose),
             None if snr is None else _beyond(f"SNR {snr:.3g}", snr, self.snr, _SNR_TOLERANCE, purpose),
         ]
-        sides = [
-            _beyond(f"matrix {matrix[0]} x {matrix[1]}", side, self.matrix, _TOLERANCE, purpose) for side in matrix
-        ]
-        return tuple(dict.fromkeys(reason for reason in (*reasons, *sides) if reason))
+        return (*(reason for reason in reasons if reason), *self.outside_matrix(matrix, purpose))
+
+    def outside_matrix(self, matrix: tuple[int, int], purpose: str = "trained") -> tuple[str, ...]:
+        """Say whether a matrix lies outside, and nothing of anything else; arguments and result as of ``outside``."""
+        text = f"matrix {matrix[0]} x {matrix[1]}"
+        reasons = (_beyond(text, side, self.matrix, _TOLERANCE, purpose) for side in matrix)
+        return tuple(dict.fromkeys(reason for reason in reasons if reason))
 
 
 def _beyond(what: str, value: float, known: tuple[float, float], tolerance: float, purpose: str) -> str | None:

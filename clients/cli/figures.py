@@ -1,57 +1,66 @@
-"""``echotrain figures``: reconstructions of a real scan, to be looked at."""
+"""``echotrain figures``: reconstructions of real scans, to be looked at."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .evaluate import ACCELERATIONS, METHODS, numbers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def figures(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the PNG files.")] = Path("docs/figures"),
     methods: Annotated[
-        list[str] | None,
-        typer.Argument(help="Models and classical methods; all by default.", metavar="[METHOD]..."),
+        list[str] | None, typer.Argument(help=f"{METHODS} All by default.", metavar="[METHOD]...")
     ] = None,
-    accelerations: Annotated[str, typer.Option("--accelerations", "-R", metavar="R,R...")] = "4,8",
-    scan: Annotated[str, typer.Option(help="Fully sampled scan of raw/.")] = "brain_t1_7ch",
+    accelerations: Annotated[
+        str | None, typer.Option("--accelerations", "-R", metavar="R,R...", help=ACCELERATIONS)
+    ] = None,
+    scan: Annotated[
+        list[str] | None, typer.Option(help="Fully sampled scan of raw/; again for more. Default: all.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder of models of your own, NAME/card.toml.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
 ) -> None:
-    """Draw reconstructions of a real scan beside its fully sampled reference, each with its error map.
+    """Draw reconstructions of real scans beside the fully sampled reference, each with its error map.
 
-    One PNG for each acceleration. Methods that cannot reconstruct random lines (GRAPPA) are left out, and that is said.
+    One PNG for each scan and acceleration. Methods that cannot reconstruct random lines (GRAPPA) are left out, and that
+    is said.
     """
     from rich.progress import track
 
     from ...engine.errors import ConfigurationError
     from ...models.evaluation.evaluate import evaluate
     from ...models.evaluation.figure import draw_comparison
-    from ...models.evaluation.methods import CLASSICAL, find_method
     from ...models.model_card import ModelError
     from ...models.model_store import SHIPPED, ModelStore
     from ...models.runtimes.device import find_device
-    from ..evaluation_cases import Cases
-    from .evaluate import numbers
+    from ..evaluation_cases import SCANS, Cases
+    from ..evaluation_methods import find_methods, known_methods
 
     store = ModelStore(*([weights] if weights is not None else []), SHIPPED)
-    names = methods or [*CLASSICAL, *store.names("supervised")]
-    cases = Cases((scan,), numbers(accelerations))
-    output.mkdir(parents=True, exist_ok=True)
     written = []
     try:
+        cases = Cases(scan or SCANS, None if accelerations is None else numbers(accelerations))
         where = find_device(device)
-        found = {name: find_method(name, store, device) for name in names}
+        found = find_methods(methods or known_methods(store), store, device)
+        output.mkdir(parents=True, exist_ok=True)
         for case in track(cases, "drawing", transient=True):
-            images = {}
-            for name, method in found.items():
+            images: dict[str, Tensor] = {}
+            for method in found:
                 try:
-                    images[name] = evaluate(name, method, case, where)[1][0]
+                    made = evaluate(method, case, where)[1]
                 except ValueError as error:
-                    typer.echo(f"{name}, R={case.acceleration:g}: left out: {error}", err=True)
-            file = output / f"{scan}_r{case.acceleration:g}.png"
-            title = f"{scan}, R = {case.acceleration:g}, random lines"
+                    typer.echo(f"{method.names[0]}, R={case.acceleration:g}: left out: {error}", err=True)
+                else:
+                    images.update((name, image[0]) for name, image in made.items())
+            file = output / f"{case.data}_r{case.acceleration:g}.png"
+            title = f"{case.data}, R = {case.acceleration:g}, random lines"
             draw_comparison(file, title, case.reference[0], images)
             written.append(file)
     except ModelError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..model_card import Metric, read_card, write_card
 from ..model_readme import write_readme
-from .evaluate import Summary
 from .prior_report import SUBJECTS
+from .summary import Summary
 
 
 def record_metrics(folder: Path, summaries: Iterable[Summary]) -> None:

@@ -37,6 +37,8 @@ class Case:
     measurements: Measurements
     reference: Tensor
     """(batch, y, x) real magnitude, any unit."""
+    number: int = 0
+    """Of the first slice in its data."""
 
 
 def undersampled(kspace: NDArray[np.complex64], mask: Mask, noise: float | None = None) -> Measurements:

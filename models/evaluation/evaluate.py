@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..measurements import Reconstructor
-from .bootstrap import bootstrap_interval
+from ..scan_facts import outside_training, scan_facts
 from .case import Case
+from .method import Method
 from .metrics import scores
-
-METRICS = ("psnr", "ssim", "nrmse")
 
 
 @dataclass(frozen=True)
@@ -24,51 +19,34 @@ class Result:
     """One method on one slice."""
 
     method: str
+    made_by: str
+    """Settings and weights."""
     data: str
     mask: str
     acceleration: float
     """That was asked for."""
+    number: int
+    """Of the slice in its data."""
     psnr: float
     """dB"""
     ssim: float
     nrmse: float
-    seconds: float
-    """Of the reconstruction alone; a method's first may hold what it prepares once."""
+    seconds: float | None
+    """Of the reconstruction alone; a method's first may hold what it prepares once. None of an image that comes with
+    another's."""
+    out_of_range: str = ""
+    """In what the scan lies outside what the models in the method were trained for."""
 
 
-@dataclass(frozen=True)
-class Mean:
-    """A mean over slices, and its 95 % bootstrap interval; None of one slice."""
-
-    value: float
-    interval: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One method on all slices of one data set at one acceleration."""
-
-    method: str
-    data: str
-    mask: str
-    acceleration: float
-    slices: int
-    psnr: Mean
-    ssim: Mean
-    nrmse: Mean
-    seconds: float
-    """Median over slices."""
-
-
-def evaluate(method: str, reconstruct: Reconstructor, case: Case, device: torch.device) -> tuple[list[Result], Tensor]:
+def evaluate(method: Method, case: Case, device: torch.device) -> tuple[list[Result], dict[str, Tensor]]:
     """Reconstruct a case and compare it with its reference.
 
     Returns
     -------
     results
-        One a slice.
+        For each image of the method, one a slice.
     images
-        (batch, y, x) complex64 on the CPU.
+        By their names: (batch, y, x) complex64 on the CPU.
 
     Raises
     ------
@@ -78,35 +56,23 @@ def evaluate(method: str, reconstruct: Reconstructor, case: Case, device: torch.
     measurements = case.measurements.to(device)
     _wait(device)
     start = time.perf_counter()
-    with torch.inference_mode():
-        images = reconstruct(measurements)
+    with torch.no_grad():
+        made = method.reconstruct(measurements)
     _wait(device)
     seconds = (time.perf_counter() - start) / len(measurements)
-    images = images.cpu()
-    found = scores(images, case.reference)
-    each = zip(found.psnr.tolist(), found.ssim.tolist(), found.nrmse.tolist(), strict=True)
-    results = [Result(method, case.data, case.mask, case.acceleration, *values, seconds) for values in each]
+    images = {name: image.cpu() for name, image in zip(method.names, made, strict=True)}
+    outside = "; ".join(outside_training(method.cards, scan_facts(measurements))) if method.cards else ""
+    place = (case.data, case.mask, case.acceleration)
+    results = []
+    for name, image in images.items():
+        found = scores(image, case.reference)
+        spent = seconds if name == method.names[0] else None
+        each = zip(found.psnr.tolist(), found.ssim.tolist(), found.nrmse.tolist(), strict=True)
+        results += [
+            Result(name, method.made_by, *place, case.number + n, *values, spent, outside)
+            for n, values in enumerate(each)
+        ]
     return results, images
-
-
-def summarise(results: Sequence[Result]) -> list[Summary]:
-    """Average over slices: a row for each data set, mask, acceleration and method, in the order they first came in."""
-    order = {key: number for number, key in enumerate(dict.fromkeys(_key(r) for r in results))}
-    rows = []
-    for (data, mask, acceleration, method), group in groupby(sorted(results, key=lambda r: order[_key(r)]), _key):
-        members = list(group)
-        psnr, ssim, nrmse = (_mean(np.array([getattr(r, name) for r in members])) for name in METRICS)
-        seconds = float(np.median([r.seconds for r in members]))
-        rows.append(Summary(method, data, mask, acceleration, len(members), psnr, ssim, nrmse, seconds))
-    return rows
-
-
-def _key(result: Result) -> tuple[str, str, float, str]:
-    return result.data, result.mask, result.acceleration, result.method
-
-
-def _mean(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Mean:
-    return Mean(float(values.mean()), bootstrap_interval(values))
 
 
 def _wait(device: torch.device) -> None:

@@ -16,7 +16,7 @@ _COLUMNS = 6  # at most
 
 
 def draw_comparison(path: Path, title: str, reference: Tensor, images: Mapping[str, Tensor]) -> None:
-    """Write a PNG: the reference, then each image above its error map, with PSNR and NRMSE beneath.
+    """Write a PNG: the reference, then each image above its error map, with PSNR and SSIM beneath.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def draw_comparison(path: Path, title: str, reference: Tensor, images: Mapping[s
     for name, image in images.items():
         fitted = fitted_magnitude(image[None], reference[None])[0]
         found = scores(image[None], reference[None])
-        text = f"{float(found.psnr):.1f} dB, NRMSE {float(found.nrmse):.3f}"
+        text = f"{float(found.psnr):.1f} dB, SSIM {float(found.ssim):.3f}"
         error = Panel((fitted - reference).abs(), white / ERROR_SCALE, caption=text)
         pairs.append((Panel(fitted, white, name), error))
     bands = -(-len(pairs) // _COLUMNS)

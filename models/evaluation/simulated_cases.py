@@ -15,7 +15,7 @@ from .case import MASKS, Case, MaskName, undersampled
 
 COILS = 8
 SNR = 40.0
-_DISTANCE = 1.8  # of the coils from the middle, in half fields of view
+DISTANCE = 1.8
 _CORRELATION = 0.3  # share of the noise that the coils have in common
 
 
@@ -27,6 +27,7 @@ def simulated_cases(
     seed: int = 0,
     coils: int = COILS,
     snr: float = SNR,
+    distance: float = DISTANCE,
 ) -> Iterator[Case]:
     """Simulate a scan of each image: by default 8 coils, SNR 40; a random phase, coils and lines of its own.
 
@@ -48,18 +49,37 @@ def simulated_cases(
         How many.
     snr
         Mean signal of the body over the noise of a fully sampled image.
+    distance
+        Of the coils from the middle, in half fields of view.
 
     Yields
     ------
         One slice at a time.
     """
     for number, pixels in enumerate(images):
-        scan_rng, mask_rng = np.random.default_rng([seed, number]).spawn(2)
-        magnitude = pixels.astype(np.float32) / 255
-        image = magnitude * random_phase(pixels.shape, scan_rng)
-        sensitivities = random_sensitivities(coils, pixels.shape, scan_rng, _DISTANCE, _CORRELATION)
-        coil_images, kspace = noisy_kspace(image, sensitivities, snr, scan_rng)
-        reference = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
-        lines = MASKS[mask](pixels.shape[0], acceleration, mask_rng)
-        measurements = undersampled(kspace, lines, noise=1.0)
-        yield Case("simulated", acceleration, mask, measurements, torch.from_numpy(reference)[None])
+        yield simulated_case(
+            pixels, number, acceleration, mask=mask, seed=seed, coils=coils, snr=snr, distance=distance
+        )
+
+
+def simulated_case(
+    pixels: NDArray[np.uint8],
+    number: int,
+    acceleration: float,
+    *,
+    mask: MaskName = "uniform",
+    seed: int = 0,
+    coils: int = COILS,
+    snr: float = SNR,
+    distance: float = DISTANCE,
+) -> Case:
+    """Simulate a scan of image ``number``, (y, x) uint8, as ``simulated_cases``, which has the other arguments."""
+    scan_rng, mask_rng = np.random.default_rng([seed, number]).spawn(2)
+    magnitude = pixels.astype(np.float32) / 255
+    image = magnitude * random_phase(pixels.shape, scan_rng)
+    sensitivities = random_sensitivities(coils, pixels.shape, scan_rng, distance, _CORRELATION)
+    coil_images, kspace = noisy_kspace(image, sensitivities, snr, scan_rng)
+    reference = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
+    lines = MASKS[mask](pixels.shape[0], acceleration, mask_rng)
+    measurements = undersampled(kspace, lines, noise=1.0)
+    return Case("simulated", acceleration, mask, measurements, torch.from_numpy(reference)[None], number)

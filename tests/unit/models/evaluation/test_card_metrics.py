@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from echotrain.models.evaluation.card_metrics import record_metrics, record_prior
-from echotrain.models.evaluation.evaluate import Result, summarise
+from echotrain.models.evaluation.evaluate import Result
 from echotrain.models.evaluation.prior_report import HELD_OUT, SAMPLES, Compared, prior_metrics
+from echotrain.models.evaluation.summary import summarise
 from echotrain.models.model_card import Metric, ModelCard, ModelError, read_card, write_card
 from echotrain.models.trained_range import TrainedRange
 
@@ -40,7 +41,8 @@ def folder(tmp_path):
 
 
 def summaries(psnr, acceleration=4.0):
-    return summarise([Result("net", "simulated", "uniform", acceleration, p, 0.9, 0.1, 1.0) for p in psnr])
+    place = ("net", "net@1", "simulated", "uniform", acceleration)
+    return summarise([Result(*place, number, p, 0.9, 0.1, 1.0) for number, p in enumerate(psnr)])
 
 
 def test_figures_are_added_and_replace_those_of_the_same_case(folder):

@@ -3,9 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
-from echotrain.models.classical.zero_filled import ZeroFilled
-from echotrain.models.evaluation.evaluate import Result, evaluate, summarise
+from echotrain.models.evaluation.evaluate import evaluate
 from echotrain.models.evaluation.figure import draw_comparison
+from echotrain.models.evaluation.method import Method, named_method
 from echotrain.models.evaluation.methods import CLASSICAL, find_method
 from echotrain.models.evaluation.simulated_cases import simulated_cases
 from echotrain.models.model_card import ModelError
@@ -16,34 +16,24 @@ CPU = torch.device("cpu")
 
 def test_a_method_is_scored_against_the_reference_of_its_case(heads):
     case = next(iter(simulated_cases(heads, 2.0)))
-    (perfect,), images = evaluate("truth", lambda _: 2j * case.reference, case, CPU)
-    (zero_filled,), _ = evaluate("zero-filled", ZeroFilled(), case, CPU)
+    truth = Method(("truth", "nothing"), lambda _: (2j * case.reference, torch.zeros_like(case.reference)))
+    (perfect, nothing), images = evaluate(truth, case, CPU)
+    (zero_filled,), _ = evaluate(named_method("zero-filled", ModelStore()), case, CPU)
     assert perfect.psnr > 100 > zero_filled.psnr
     assert perfect.ssim > zero_filled.ssim
     assert zero_filled.nrmse > perfect.nrmse
-    assert images.shape == (1, 64, 64)
+    assert images["truth"].shape == (1, 64, 64)
     assert perfect.seconds > 0
-
-
-def test_rows_are_means_over_slices_in_the_order_they_came_in():
-    def result(method, psnr, acceleration=4.0):
-        return Result(method, "d", "uniform", acceleration, psnr, psnr / 100, 1 / psnr, seconds=psnr)
-
-    results = [result("b", 30.0), result("a", 20.0), result("b", 34.0), result("a", 20.0), result("b", 10.0, 8.0)]
-    rows = summarise(results)
-    assert [(row.method, row.acceleration, row.slices) for row in rows] == [("b", 4.0, 2), ("a", 4.0, 2), ("b", 8.0, 1)]
-    assert rows[0].psnr.value == 32
-    assert rows[0].psnr.interval == (30.0, 34.0)
-    assert rows[1].ssim.interval == pytest.approx((0.2, 0.2))
-    assert rows[2].psnr.interval is None
-    assert rows[0].seconds == 32
+    assert nothing.seconds is None  # it came with the other
+    assert (nothing.method, nothing.nrmse) == ("nothing", 1)
+    assert zero_filled.made_by == "ZeroFilled()"
 
 
 def test_all_classical_methods_reconstruct_regular_undersampling(heads):
     case = next(iter(simulated_cases(heads, 2.0, mask="equispaced")))
     for name in ("zero-filled", "cg-sense", "grappa"):
-        (result,), image = evaluate(name, find_method(name, ModelStore()), case, CPU)
-        assert torch.isfinite(image.abs()).all()
+        (result,), images = evaluate(named_method(name, ModelStore()), case, CPU)
+        assert torch.isfinite(images[name].abs()).all()
         assert result.psnr > 15, name
     assert {"tv", "l1-wavelet"} < set(CLASSICAL)
 

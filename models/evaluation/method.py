@@ -1,0 +1,46 @@
+"""A method that is compared with others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..measurements import Measurements
+from ..model_card import ModelCard
+from ..model_store import ModelStore
+from ..runtimes.loaded_model import LoadedModel
+from .methods import find_method
+
+
+@dataclass(frozen=True)
+class Method:
+    """What reconstructs, what its images are called, and everything that they depend on besides the scan."""
+
+    names: tuple[str, ...]
+    """Of its images. The first is the one that its time is spent for; the others come with it."""
+    reconstruct: Callable[[Measurements], Sequence[Tensor]]
+    """Returns an image for each name: (batch, y, x) complex64."""
+    cards: tuple[ModelCard, ...] = ()
+    """Of the models in it."""
+    settings: str = ""
+    """In words."""
+
+    @property
+    def made_by(self) -> str:
+        """Settings and weights: methods alike in this, and in their names, give the same images of the same scan."""
+        weights = (f"{card.label} ({card.sha256[:8]})" for card in self.cards)
+        return ", ".join(part for part in (self.settings, *weights) if part)
+
+
+def named_method(name: str, store: ModelStore, device: str = "auto") -> Method:
+    """Return a classical method or a model; arguments and errors as ``find_method``."""
+    found = find_method(name, store, device)
+
+    def reconstruct(measurements: Measurements) -> tuple[Tensor]:
+        return (found(measurements),)
+
+    if isinstance(found, LoadedModel):
+        return Method((name,), reconstruct, cards=(found.card,))
+    return Method((name,), reconstruct, settings=repr(found))
