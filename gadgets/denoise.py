@@ -39,7 +39,7 @@ class Denoise(Gadget[Reconstruction, Reconstruction | Text]):
 
     heavy: ClassVar[bool] = True
 
-    prior: str = "brain-edm"
+    prior: str = "default-prior"
     """Name of a prior, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
     method: Literal["one_step", "deterministic", "stochastic"] = "one_step"
     """``one_step``: the mean of all images that the noisy one may be, nearest to the truth on average (Tweedie's

@@ -15,6 +15,7 @@ from ..engine.errors import ConfigurationError
 from ..engine.gadget import Context, Gadget
 from ..engine.messages import Text
 from ..engine.records import Reconstruction
+from ..models.defaults import own_name
 from ..models.model_card import ModelError
 from ..models.model_store import shared_store
 from ..models.uncertainty.classical_members import CLASSICAL
@@ -78,6 +79,7 @@ class EstimateUncertainty(Gadget[Reconstruction, Reconstruction | Text]):
 
     def __post_init__(self) -> None:
         """Refuse members that are no ensemble, or are not there, when the chain is built."""
+        self.members = tuple(own_name(name) for name in self.members)
         if len(self.members) == 1 or len(set(self.members)) < len(self.members):
             raise ConfigurationError(
                 f"estimate_uncertainty: members are {', '.join(self.members)}; expected two or more that differ, or "

@@ -14,6 +14,7 @@ from ..engine.gadget import Context, Gadget, Signature
 from ..engine.logs import get_logger
 from ..engine.messages import MetaValue, Progress
 from ..engine.records import CalibratedKSpace, Reconstruction
+from ..models.defaults import own_name
 from ..models.model_card import ModelError
 from ..models.model_store import shared_store
 from ._iterative import finite_measurements, signature_of
@@ -47,7 +48,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
 
     heavy: ClassVar[bool] = True
 
-    prior: str = "brain-edm"
+    prior: str = "default-prior"
     """Name of a prior, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
     sampler: str = "dds"
     """One of ``models.samplers.build.SAMPLERS``, or for volumes of its ``VOLUME_SAMPLERS``."""
@@ -88,6 +89,8 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         if card.kind != "prior":
             known = ", ".join(shared_store().names("prior")) or "none"
             raise ConfigurationError(f"{card.label} is no prior but {card.kind}. Known priors: {known}")
+        if self.start_from is not None:
+            self.start_from = own_name(self.start_from)  # by which images, and calibrations, know it
 
     def types(self) -> Signature:
         """K-space passes only where ``keep_kspace`` lets it."""

@@ -45,7 +45,7 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
 
     heavy: ClassVar[bool] = True
 
-    model: str = "admm-net"
+    model: str = "default-supervised"
     """Name of a model, or NAME@VERSION to have that version or none; ``echotrain models list`` shows them."""
     runtime: Literal["torch", "compiled", "onnx"] = "torch"
     """What computes the network: PyTorch, PyTorch compiled, or ONNX Runtime, whose first use of a model takes

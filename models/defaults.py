@@ -14,3 +14,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     {"default-supervised": DEFAULT_SUPERVISED, "default-prior": DEFAULT_PRIOR}
 )
 """Names that a model store takes for those of the shipped models. Images carry the model's own name and version."""
+
+
+def own_name(name: str) -> str:
+    """Return the model's own name of ``default-supervised`` and ``default-prior``, and any other name as it is."""
+    return ALIASES.get(name, name)

@@ -60,6 +60,9 @@ class ModelCard(_Part):
     data: tuple[Source, ...]
     recipe: str
     """Name of the recipe, and another seed if it was given: ``echotrain train RECIPE`` makes the model again."""
+    start: str = ""
+    """Model, by its label, whose weights the training began with; steps and times are those since then. Empty: random
+    weights."""
     seed: int
     hardware: str
     """What it was trained on."""

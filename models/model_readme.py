@@ -35,8 +35,9 @@ def model_readme(card: ModelCard, *, curves: bool = False, samples: bool = False
     )
     options = ", ".join(f"{name} = {value}" for name, value in card.options.items()) or "defaults"
     minutes, processor = card.wall_seconds / 60, card.cpu_seconds / 60
+    start = f", from the weights of {card.start} on" if card.start else ""
     made = (
-        f"By `echotrain train {card.recipe}`, seed {card.seed}: {card.steps:,} steps in {minutes:.1f} min"
+        f"By `echotrain train {card.recipe}`, seed {card.seed}{start}: {card.steps:,} steps in {minutes:.1f} min"
         f" ({processor:.1f} min of processor time) on {card.hardware}, PyTorch {card.torch}, {card.date.isoformat()}."
     )
     lines = [

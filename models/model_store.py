@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .defaults import own_name
 from .model_card import ModelCard, ModelError, read_card, write_card
 from .model_readme import write_readme
 
@@ -57,7 +58,8 @@ class ModelStore:
         Parameters
         ----------
         name
-            ``NAME``, or ``NAME@VERSION`` to have that version or none.
+            ``NAME``, or ``NAME@VERSION`` to have that version or none; ``default-supervised`` and ``default-prior``
+            are the shipped models of ``defaults``.
 
         Raises
         ------
@@ -159,6 +161,7 @@ class ModelStore:
     def _open(self, name: str) -> tuple[Path, ModelCard]:
         """Folder and card; a name is looked up among those found, so none can lead elsewhere."""
         found = self._found()
+        name = own_name(name)
         matched = _NAME.fullmatch(name)
         if matched is None or matched[1] not in found:
             close = difflib.get_close_matches(name.partition("@")[0], found, n=1)

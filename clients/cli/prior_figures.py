@@ -11,7 +11,7 @@ _SEED = 20_260_101
 
 
 def prior(
-    name: Annotated[str, typer.Argument(help="Diffusion prior.")] = "brain-edm",
+    name: Annotated[str, typer.Argument(help="Diffusion prior.")] = "default-prior",
     count: Annotated[int, typer.Option("--samples", min=2, help="Unconditional samples.")] = 16,
     steps: Annotated[
         int, typer.Option(min=1, help="Of Heun's method, two evaluations each; fewer than 36 make images too bright.")

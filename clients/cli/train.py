@@ -39,6 +39,9 @@ def train(
         int | None,
         typer.Option(min=0, help="Another than the recipe's; makes one more model for an ensemble, NAME-seedN."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a model of the same network, to begin with its weights.")
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, curves and pictures; runs/NAME by default.")
     ] = None,
@@ -93,6 +96,7 @@ def train(
                 display,
                 device=_device(device),
                 version=version,
+                start=start,
                 budget=budget,
                 restart=restart,
                 stop=stopped.is_set,
@@ -157,6 +161,8 @@ def _announce(trainer: Trainer, run: Path, weights: Path) -> None:
     typer.echo(f"run in {run}, weights to {weights}; zero-filled {trainer.validation.zero_filled:.2f} dB")
     if state.ended:
         typer.echo(f"ended before at step {state.step}: {state.ended}; --restart trains anew")
+    elif not state.step and state.start:
+        typer.echo(f"beginning with the weights of {state.start}")
     elif state.step:
         typer.echo(f"resuming at step {state.step}, after {state.wall_seconds:.0f} s")
 

@@ -11,6 +11,7 @@ from ..classical.grappa import Grappa
 from ..classical.total_variation import TotalVariation
 from ..classical.wavelet_l1 import WaveletL1
 from ..classical.zero_filled import ZeroFilled
+from ..defaults import own_name
 from ..measurements import Reconstructor
 from ..model_card import ModelError
 from ..model_store import ModelStore
@@ -31,6 +32,7 @@ def find_method(name: str, store: ModelStore, device: str = "auto") -> Reconstru
     """
     if name in CLASSICAL:
         return CLASSICAL[name]()
+    name = own_name(name)
     known = (*CLASSICAL, *store.names("supervised"))
     if name.partition("@")[0] not in store.names("supervised"):
         close = difflib.get_close_matches(name, known, n=1)

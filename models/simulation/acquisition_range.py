@@ -23,14 +23,19 @@ class AcquisitionRange(BaseModel):
 
     crop: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = (96, 128)
     """Pixels a side, in steps of 8; both sides of all slices of a batch are drawn once."""
-    window: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(le=1)]] = (0.5, 1.0)
-    """Share of the image's side that is cut out and resampled to the crop: 1 is the whole head, at lower resolution."""
+    window: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(le=2)]] = (0.5, 1.0)
+    """Share of the image's side that is cut out and resampled to the crop: 1 is the whole head, at lower resolution,
+    more a larger field of view with air around it."""
+    contrast: bool = False
+    """Whether greys vary beyond those of the images, see ``random_contrast``."""
+    phase: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=4)]] = (0.0, 0.0)
+    """Strength of the phase that anatomy adds to a smooth one, see ``tissue_phase``."""
     strip: Annotated[int, Field(ge=8)] | None = None
     """Columns that are cut out of each slice after the simulation, two strips a slice, or None for whole slices. Where
     whole readouts are sampled, columns know nothing of each other: a strip has the aliasing of a whole slice at a
     fraction of its cost."""
     coils: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=64)]] = (4, 12)
-    """Number of coils, common to a batch."""
+    """Number of coils, common to a batch; drawn uniformly in its logarithm."""
     distance: tuple[Annotated[float, Field(ge=1.2)], Annotated[float, Field(le=4)]] = (1.5, 2.2)
     """Distance of the coils from the middle, in half fields of view."""
     correlation: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=1)]] = (0.0, 0.6)
@@ -47,7 +52,7 @@ class AcquisitionRange(BaseModel):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        for name in ("crop", "window", "coils", "distance", "correlation", "acceleration", "snr"):
+        for name in ("crop", "window", "phase", "coils", "distance", "correlation", "acceleration", "snr"):
             low, high = getattr(self, name)
             if not low <= high:
                 raise ValueError(f"{name} is ({low}, {high}), expected (lowest, highest)")

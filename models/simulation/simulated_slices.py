@@ -22,8 +22,9 @@ from .noisy_kspace import noisy_kspace
 from .phantom_grid import resize_centred
 from .poisson_order import poisson_points
 from .random_coils import random_sensitivities
+from .random_contrast import random_contrast
 from .random_masks import LINE_MASKS, calibration_lines
-from .random_phase import random_phase
+from .random_phase import random_phase, tissue_phase
 
 _CALIBRATION_COLUMNS = 24  # of the fully sampled readouts: more do not make maps better
 _STRIPS = 2  # of each slice that is cut into strips: heads are some three strips wide
@@ -77,7 +78,7 @@ class SimulatedSlices:
         """
         rng = np.random.default_rng([self._seed, number])
         drawn = self._range
-        coils = int(rng.integers(drawn.coils[0], drawn.coils[1], endpoint=True))
+        coils = round(np.exp(rng.uniform(*np.log(drawn.coils))))
         sides = range(drawn.crop[0], drawn.crop[1] + 1, 8)
         shape = (int(rng.choice(sides)), int(rng.choice(sides)))
         # points and whole readouts are not mixed: where a batch has readouts only, reconstructions are faster
@@ -97,7 +98,11 @@ class SimulatedSlices:
     ) -> _Slice:
         drawn = self._range
         magnitude = random_view(self._images[rng.integers(len(self._images))], shape, rng.uniform(*drawn.window), rng)
+        if drawn.contrast:
+            magnitude = random_contrast(magnitude, rng)
         image = magnitude * random_phase(shape, rng)
+        if drawn.phase[1] > 0:
+            image *= tissue_phase(magnitude, rng, rng.uniform(*drawn.phase))
         distance, correlation = rng.uniform(*drawn.distance), rng.uniform(*drawn.correlation)
         sensitivities = random_sensitivities(coils, shape, rng, distance, correlation)
         acceleration = float(np.exp(rng.uniform(*np.log(drawn.acceleration))))
@@ -158,7 +163,8 @@ def random_view(
     shape
         (y, x) of the result.
     window
-        Share of the image's shorter side; pixels are never made smaller, so a window is at least as large as the shape.
+        Share of the image's shorter side, above 1 with air around it, the image anywhere in it; pixels are never made
+        smaller, so a window is at least as large as the shape.
     rng
         Source of randomness.
 
@@ -169,9 +175,15 @@ def random_view(
     """
     turned = np.rot90(image, int(rng.integers(4)))[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
     scale = max(window * min(turned.shape) / max(shape), 1.0)
-    size = [min(round(scale * n), whole) for n, whole in zip(shape, turned.shape, strict=True)]
-    first = [int(rng.integers(whole - n, endpoint=True)) for n, whole in zip(size, turned.shape, strict=True)]
-    part = turned[first[0] : first[0] + size[0], first[1] : first[1] + size[1]].astype(np.float32) / 255
-    spectrum = resize_centred(fft.fftshift(fft.fft2(part, norm="forward")), shape)
+    size = [round(scale * n) for n in shape]
+    kept = [min(n, whole) for n, whole in zip(size, turned.shape, strict=True)]
+    first = [int(rng.integers(whole - n, endpoint=True)) for n, whole in zip(kept, turned.shape, strict=True)]
+    part = turned[first[0] : first[0] + kept[0], first[1] : first[1] + kept[1]].astype(np.float32)
+    # eight bits are steps, which neither tissue nor a scanner has: zero is left, as publishers set air to it
+    steps = rng.uniform(-0.5, 0.5, size=part.shape).astype(np.float32)
+    grey = np.where(part > 0, part + steps, 0).astype(np.float32) / 255
+    before = [int(rng.integers(n - have, endpoint=True)) for n, have in zip(size, kept, strict=True)]
+    widths = [(b, n - have - b) for b, n, have in zip(before, size, kept, strict=True)]
+    spectrum = resize_centred(fft.fftshift(fft.fft2(np.pad(grey, widths), norm="forward")), shape)
     resampled = fft.ifft2(fft.ifftshift(spectrum), norm="forward").real
     return np.maximum(resampled, 0)

@@ -30,6 +30,8 @@ class TrainingState(BaseModel):
     recipe: Recipe
     version: int = 1
     """Of the model that comes out."""
+    start: str = ""
+    """Model whose weights it began with; empty: random ones."""
     plan: Plan
     step: int = 0
     """Steps done; the number of the next batch."""

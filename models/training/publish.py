@@ -61,6 +61,7 @@ def publish(trainer: Trainer, folder: Path, *, recipe: str) -> ModelCard:
         trained=_trained(used.acquisition),
         data=tuple(_attributed(source) for source in read_sources(used.data.images)),
         recipe=recipe,
+        start=state.start,
         seed=used.training.seed,
         hardware=hardware(trainer.learner.device),
         steps=state.best_step,

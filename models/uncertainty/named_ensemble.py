@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..defaults import own_name
 from ..model_card import ModelCard
 from ..model_store import ModelStore
 from ..runtimes.loaded_model import LoadedModel
@@ -104,6 +105,7 @@ def named_ensemble_of_samples(
     made = build_sampler(sampler, settings)
     loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "onnx")
     check_levels(made, loaded)
+    start = None if start is None else own_name(start)
     begin_at = None if start is None else start_of(made, start, store, device=device)
     cards = (loaded.card, *([begin_at.card] if isinstance(begin_at, LoadedModel) else []))
     ensemble = diffusion_ensemble(loaded, made, samples, start=begin_at)

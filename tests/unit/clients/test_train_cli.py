@@ -201,5 +201,27 @@ def test_a_training_that_a_budget_ended_goes_on_with_a_larger_one_at_half_the_ra
     with (tmp_path / "runs/tiny/curves.csv").open() as lines:
         table = [(int(line["step"]), float(line["learning_rate"])) for line in csv.DictReader(lines)]
     rates = [rate for step, rate in table if step > first.steps]
-    assert 0 < max(rates) <= 0.5e-3  # validated at steps that depend on the time they take
-    assert rates[-1] == pytest.approx(0, abs=1e-5)
+    # validated at steps that depend on the time they take; how rates fall, test_trainer says by a clock of its own
+    assert 0 < max(rates) <= 0.5e-3
+
+
+def test_a_training_can_begin_with_the_weights_of_another(run, recipe, tmp_path):
+    assert run(recipe).exit_code == 0
+    first = read_card(tmp_path / "models" / "tiny")
+    again = run(recipe, "--from", "models/tiny", "--run", "runs/second", "--output", "models/second/tiny")
+    assert again.exit_code == 0
+    assert f"beginning with the weights of {first.label}" in again.output
+    card = read_card(tmp_path / "models" / "second" / "tiny")
+    assert card.start == first.label
+    assert card.start in (tmp_path / "models" / "second" / "tiny" / "README.md").read_text()
+    ended = max(point_psnrs(tmp_path / "runs" / "tiny" / "curves.csv"))
+    assert point_psnrs(tmp_path / "runs" / "second" / "curves.csv")[0] == pytest.approx(ended, abs=0.01)
+
+
+def test_weights_of_another_network_are_refused_to_begin_with(run, recipe, tmp_path):
+    assert run(recipe).exit_code == 0
+    other = tmp_path / "other.toml"
+    other.write_text(recipe.read_text().replace("channels = 2", "channels = 3"))
+    refused = run(other, "--from", "models/tiny", "--run", "runs/other", "--output", "models/other")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "cannot begin with the weights in" in str(refused.exception)

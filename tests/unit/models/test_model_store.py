@@ -6,9 +6,10 @@ import threading
 import pytest
 import torch
 
+from echotrain.models.defaults import DEFAULT_PRIOR, DEFAULT_SUPERVISED
 from echotrain.models.measurements import Measurements
 from echotrain.models.model_card import ModelCard, ModelError
-from echotrain.models.model_store import WEIGHTS, ModelStore, write_model
+from echotrain.models.model_store import SHIPPED, WEIGHTS, ModelStore, write_model
 from echotrain.models.networks.build import build
 from echotrain.models.trained_range import TrainedRange
 
@@ -99,6 +100,16 @@ def test_a_models_folder_is_found_by_name_alone(store, tmp_path):
     assert store.folder("tiny") == store.folder("tiny@2") == tmp_path / "tiny"
     with pytest.raises(ModelError, match="no model is named"):
         store.folder("../tiny")
+
+
+def test_the_defaults_are_shipped_models_under_names_of_what_they_are_for():
+    shipped = ModelStore(SHIPPED)
+    for alias, name, kind in (
+        ("default-supervised", DEFAULT_SUPERVISED, "supervised"),
+        ("default-prior", DEFAULT_PRIOR, "prior"),
+    ):
+        assert shipped.card(alias).label == shipped.card(name).label
+        assert shipped.card(alias).kind == kind
 
 
 @pytest.mark.parametrize("name", ["tinny", "../tiny", "tiny/", "tiny\0", "tiny@", "tiny@02", "", ".", "/etc/passwd"])

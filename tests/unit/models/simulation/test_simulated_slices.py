@@ -105,7 +105,36 @@ def test_accelerations_fill_the_range(images):
 
 def test_a_view_of_the_whole_image_keeps_its_pixels_but_for_turns_and_flips(images):
     seen = random_view(images[0], (64, 64), 1.0, np.random.default_rng(0))
-    np.testing.assert_allclose(np.sort(seen.ravel()), np.sort(images[0].ravel() / 255), atol=1e-6)
+    np.testing.assert_allclose(np.sort(seen.ravel()), np.sort(images[0].ravel() / 255), atol=0.51 / 255)
+    assert len(np.unique(seen[seen > 0.1])) > 250  # eight bits are no steps any more
+
+
+def test_a_window_above_one_puts_air_around_the_whole_image(images):
+    seen = random_view(images[0], (96, 112), 1.75, np.random.default_rng(0))
+    assert seen.shape == (96, 112)
+    assert seen.sum() == pytest.approx(images[0].sum() / 255, rel=0.01)
+    inside = seen > 0.1
+    assert inside.any(axis=0).sum() <= 64
+    assert inside.any(axis=1).sum() <= 64
+
+
+def test_tissue_phase_changes_the_phase_of_the_target_alone(images):
+    drawn = {"maps": ("true",), "snr": NOISELESS, "acceleration": (1.0, 1.0), "masks": ("variable_density",)}
+    smooth, rough = (
+        SimulatedSlices(images, small(**drawn, phase=(low, low)), seed=1).batch(0, 2).target for low in (1e-6, 2.0)
+    )
+    # the numbers drawn are the same
+    torch.testing.assert_close(smooth.abs(), rough.abs(), rtol=0, atol=2e-3)
+    step = torch.angle(rough[:, 1:] * rough[:, :-1].conj()).abs()[rough[:, 1:].abs() > 0.5].median()
+    before = torch.angle(smooth[:, 1:] * smooth[:, :-1].conj()).abs()[smooth[:, 1:].abs() > 0.5].median()
+    assert step > 1.5 * before
+
+
+def test_contrast_changes_magnitudes(images):
+    drawn = {"maps": ("true",), "snr": NOISELESS}
+    plain = SimulatedSlices(images, small(**drawn), seed=1).batch(0, 2)
+    changed = SimulatedSlices(images, small(**drawn, contrast=True), seed=1).batch(0, 2)
+    assert (plain.target.abs() - changed.target.abs()).abs().max() > 0.1
 
 
 def test_a_view_at_half_the_resolution_keeps_the_mean(images):
