@@ -77,6 +77,10 @@ class Preparation:
     ``discard_post`` count columns that hold no acquired sample. None: the encoded grid."""
     history: tuple[str, ...] = ()
     """Processing steps so far, in words."""
+    variant: str = "acquired"
+    """``acquired``, or the perturbation that made this copy of the scan: gadgets that gather keep variants apart."""
+    meta: Mapping[str, MetaValue] = field(default_factory=lambda: MappingProxyType({}))
+    """What later images should carry in their metadata."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,17 @@ _BOTH = F.IS_PARALLEL_CALIBRATION_AND_IMAGING.bit
 _CALIBRATING = np.uint64(_CALIBRATION | _BOTH)
 
 
+@dataclass
+class _Stream:
+    """What has come of one variant of the scan."""
+
+    prepared: Preparation
+    open: dict[Key, KSpaceBuffer] = field(default_factory=dict)
+    passes: Counter[Key] = field(default_factory=Counter)
+    calibrated: set[tuple[int, int]] = field(default_factory=set)
+    """Encoding spaces and slices of which calibration lines have come."""
+
+
 @dataclass(kw_only=True)
 class Accumulate(Gadget[Readouts, KSpace | Text]):
     """Gather Cartesian readouts into one ``KSpace`` an image, each line placed as it arrives.
@@ -55,10 +66,8 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
     _encodings: tuple[Encoding, ...] = field(init=False)
     _sampling: dict[int, Sampling] = field(init=False, default_factory=dict)
     _limit: int = field(init=False, default=0)
-    _open: dict[Key, KSpaceBuffer] = field(init=False, default_factory=dict)
-    _prepared: Preparation = field(init=False, default_factory=Preparation)
-    _passes: Counter[Key] = field(init=False, default_factory=Counter)
-    _calibrated: set[tuple[int, int]] = field(init=False, default_factory=set)
+    _streams: dict[str, _Stream] = field(init=False, default_factory=dict)
+    _now: _Stream = field(init=False)
     _apart: int = field(init=False, default=0)
     _with_trajectory: int = field(init=False, default=0)
 
@@ -69,7 +78,8 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
 
     def receive(self, message: Readouts) -> Iterable[KSpace | Text]:
         """Place a block; what it completes leaves in the order in which it became complete."""
-        self._prepared = message.prepared
+        self._now = self._streams.setdefault(message.prepared.variant, _Stream(message.prepared))
+        self._now.prepared = message.prepared
         edges = cuts(message, self.sequential)
         for first, last in zip([0, *edges], [*edges, len(message)], strict=True):
             part = message if last - first == len(message) else message[first:last]
@@ -84,8 +94,10 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
 
     def finish(self) -> Iterator[KSpace | Text]:
         """End what is open, in the order of the keys."""
-        for key in sorted(self._open):
-            yield from self._emit(key)
+        for stream in self._streams.values():
+            self._now = stream
+            for key in sorted(stream.open):
+                yield from self._emit(key)
         if self._apart:
             yield Text(f"DBG accumulate: {self._apart} readouts (navigators, phase correction ...) are in no image")
         if self._with_trajectory:
@@ -117,7 +129,9 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         ended: list[tuple[int, Key, list[KSpace | Text]]] = []
         for key, chosen in self._keys(headers, space):
             first = int(chosen[0])
-            ended += [(first, other, list(self._emit(other))) for other in superseded(key, self._open, self.sequential)]
+            ended += [
+                (first, other, list(self._emit(other))) for other in superseded(key, self._now.open, self.sequential)
+            ]
             begun = 0
             while begun < len(chosen):
                 begun, complete = self._place(key, headers, grid, places, chosen, begun)
@@ -126,7 +140,7 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         for _, _, messages in sorted(ended, key=lambda e: e[:2]):
             yield from messages
         calibrating = headers["idx"]["slice"][(headers["flags"] & _CALIBRATING) != 0]
-        self._calibrated.update((space, int(number)) for number in np.unique(calibrating))
+        self._now.calibrated.update((space, int(number)) for number in np.unique(calibrating))
 
     def _place(
         self,
@@ -165,11 +179,11 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
             return True
         until = headers[: last + 1]
         now = ((until["flags"] & _CALIBRATING) != 0) & (until["idx"]["slice"] == key.slice)
-        return (key.encoding_space, key.slice) in self._calibrated or bool(now.any())
+        return (key.encoding_space, key.slice) in self._now.calibrated or bool(now.any())
 
     def _buffer(self, key: Key, grid: OnGrid) -> KSpaceBuffer:
-        if key in self._open:
-            return self._open[key]
+        if key in self._now.open:
+            return self._now.open[key]
         coils, columns = grid.samples.shape[1], grid.columns
         sampling = self._sampling[key.encoding_space]
         nbytes = 8 * coils * columns * sampling.grid[0] * sampling.grid[1]
@@ -178,14 +192,15 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
                 f"the k-space of one image would take {nbytes} bytes ({coils} coils, {sampling.grid[0]} partitions, "
                 f"{sampling.grid[1]} lines, {columns} columns), at most {self._limit} are allowed"
             )
-        begun = sum(buffer.nbytes for buffer in self._open.values())
+        others = [buffer.nbytes for stream in self._streams.values() for buffer in stream.open.values()]
+        begun = sum(others)
         if begun + nbytes > self.open_images * self._limit:
             raise LimitExceeded(
-                f"{len(self._open)} images have begun and not ended and take {begun} bytes; another of {nbytes} would "
+                f"{len(others)} images have begun and not ended and take {begun} bytes; another of {nbytes} would "
                 f"exceed the {self.open_images * self._limit:.0f} allowed"
             )
         buffer = KSpaceBuffer(sampling, coils, columns, latest=self.duplicates == "last")
-        self._open[key] = buffer
+        self._now.open[key] = buffer
         return buffer
 
     def _end_by_flag(self, header: np.void, *, gridded: bool) -> Iterator[KSpace | Text]:
@@ -196,29 +211,29 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
             ((key, _),) = self._keys(np.asarray(header).reshape(1), int(header["encoding_space_ref"]))
             last_average = self._sampling[key.encoding_space].averages - 1  # of a writer that flags each average's end
             own = key if int(header["idx"]["average"]) >= last_average else None
-        for key in ended_by_flag(header, self._open, own):
+        for key in ended_by_flag(header, self._now.open, own):
             yield from self._emit(key)
 
     def _keys(self, headers: NDArray[np.void], space: int) -> Iterator[tuple[Key, NDArray[np.intp]]]:
         return keys_of(headers, space, split_averages=self.split_averages, split_segments=self.split_segments)
 
     def _emit(self, key: Key) -> Iterator[KSpace | Text]:
-        buffer = self._open.pop(key)
+        buffer, prepared = self._now.open.pop(key), self._now.prepared
         where = described(key)
         if not buffer.imaging.counts.any():
             yield Text(f"WRN accumulate: {where} has {buffer.readouts} calibration lines and no imaging line: no image")
             return
-        self._passes[key] += 1
+        self._now.passes[key] += 1
         encoding = self._encodings[key.encoding_space]
         missing, promised = buffer.missing, buffer.promised
         steps = [f"accumulate: {int((buffer.imaging.counts > 0).sum())} of {promised} promised lines"]
         if missing:
             steps.append(f"{missing} lines missing, zero-filled")
             yield Text(f"WRN accumulate: {where} is incomplete: {missing} of {promised} lines are missing and zero")
-        if self._passes[key] > 1:
-            steps.append(f"pass {self._passes[key]} under the same counters")
+        if self._now.passes[key] > 1:
+            steps.append(f"pass {self._now.passes[key]} under the same counters")
             yield Text(
-                f"WRN accumulate: {where} came again (pass {self._passes[key]}): its counters tell no difference"
+                f"WRN accumulate: {where} came again (pass {self._now.passes[key]}): its counters tell no difference"
             )
         again = int((buffer.imaging.counts > buffer.sampling.averages).sum())
         if again:
@@ -226,7 +241,7 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
         grid = buffer.sampling.grid
         calibration = buffer.calibration
         assert buffer.header is not None  # set with the first readout
-        if self._prepared.columns is not None:
+        if prepared.columns is not None:
             encoded, recon = encoding.encoded, encoding.recon
             x = (recon.field_of_view[0], *encoded.field_of_view[1:])
             cropped = replace(encoded, matrix=(buffer.columns, *encoded.matrix[1:]), field_of_view=x)
@@ -240,9 +255,11 @@ class Accumulate(Gadget[Readouts, KSpace | Text]):
             calibration=None if calibration is None else calibration.taken(grid),
             calibration_sampled=None if calibration is None else (calibration.counts > 0).reshape(grid),
             sampled_columns=slice(*buffer.filled),
-            noise=self._prepared.noise,
+            noise=prepared.noise,
             complete=missing == 0,
             missing=missing,
             readouts=buffer.readouts,
-            history=(*self._prepared.history, ", ".join(steps)),
+            variant=prepared.variant,
+            history=(*prepared.history, ", ".join(steps)),
+            meta=prepared.meta,
         )

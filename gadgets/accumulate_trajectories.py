@@ -24,6 +24,15 @@ from ._trajectory_buffer import TrajectoryBuffer
 _EDGE = 0.5 + 1e-5  # single precision rounds the edge of k-space
 
 
+@dataclass
+class _Stream:
+    """What has come of one variant of the scan."""
+
+    prepared: Preparation
+    open: dict[Key, TrajectoryBuffer] = field(default_factory=dict)
+    passes: Counter[Key] = field(default_factory=Counter)
+
+
 @dataclass(kw_only=True)
 class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
     """Gather readouts that come with trajectories into one ``TrajectoryKSpace`` an image.
@@ -47,9 +56,8 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
 
     _encodings: tuple[Encoding, ...] = field(init=False)
     _limit: int = field(init=False, default=0)
-    _open: dict[Key, TrajectoryBuffer] = field(init=False, default_factory=dict)
-    _prepared: Preparation = field(init=False, default_factory=Preparation)
-    _passes: Counter[Key] = field(init=False, default_factory=Counter)
+    _streams: dict[str, _Stream] = field(init=False, default_factory=dict)
+    _now: _Stream = field(init=False)
     _apart: int = field(init=False, default=0)
 
     def start(self, context: Context) -> None:
@@ -59,7 +67,8 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
 
     def receive(self, message: Readouts) -> Iterable[TrajectoryKSpace | Text]:
         """Add a block; what it completes leaves in the order in which it became complete."""
-        self._prepared = message.prepared
+        self._now = self._streams.setdefault(message.prepared.variant, _Stream(message.prepared))
+        self._now.prepared = message.prepared
         edges = cuts(message, self.sequential)
         for first, last in zip([0, *edges], [*edges, len(message)], strict=True):
             part = message[first:last]
@@ -72,8 +81,10 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
 
     def finish(self) -> Iterator[TrajectoryKSpace | Text]:
         """End what is open, in the order of the keys."""
-        for key in sorted(self._open):
-            yield from self._emit(key)
+        for stream in self._streams.values():
+            self._now = stream
+            for key in sorted(stream.open):
+                yield from self._emit(key)
         if self._apart:
             yield Text(f"DBG accumulate_trajectories: {self._apart} readouts (navigators, calibration ...) are in none")
 
@@ -89,9 +100,11 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
         ended: list[tuple[int, Key, list[TrajectoryKSpace | Text]]] = []
         for key, chosen in keys_of(message.headers, space):
             first, left = int(chosen[0]), chosen
-            ended += [(first, other, list(self._emit(other))) for other in superseded(key, self._open, self.sequential)]
+            ended += [
+                (first, other, list(self._emit(other))) for other in superseded(key, self._now.open, self.sequential)
+            ]
             while len(left):
-                buffer = self._open.setdefault(key, TrajectoryBuffer(encoding))
+                buffer = self._now.open.setdefault(key, TrajectoryBuffer(encoding))
                 count = buffer.until_complete(message.headers[left])
                 now = left[:count]
                 # indexing copies: what stays must not hold on to the buffers that readouts came in
@@ -131,27 +144,28 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
         return trajectory
 
     def _check_size(self, key: Key) -> None:
-        own, total = self._open[key].nbytes, sum(buffer.nbytes for buffer in self._open.values())
+        every = [buffer.nbytes for stream in self._streams.values() for buffer in stream.open.values()]
+        own, total = self._now.open[key].nbytes, sum(every)
         if own > self._limit or total > self.open_images * self._limit:
             raise LimitExceeded(
-                f"the k-space of {described(key)} takes {own} bytes so far, that of all {len(self._open)} images that "
+                f"the k-space of {described(key)} takes {own} bytes so far, that of all {len(every)} images that "
                 f"have begun {total}; allowed are {self._limit} and {self.open_images * self._limit:.0f}"
             )
 
     def _end_by_flag(self, header: np.void, *, imaging: bool) -> Iterator[TrajectoryKSpace | Text]:
         if not int(header["flags"]) & int(ENDS):
             return
-        own = None
+        own, begun = None, self._now.open
         if imaging:
             ((key, _),) = keys_of(np.asarray(header).reshape(1), int(header["encoding_space_ref"]))
             # a writer may flag the end of each average
-            own = key if key in self._open and int(header["idx"]["average"]) >= self._open[key].last_average else None
-        for key in ended_by_flag(header, self._open, own):
+            own = key if key in begun and int(header["idx"]["average"]) >= begun[key].last_average else None
+        for key in ended_by_flag(header, begun, own):
             yield from self._emit(key)
 
     def _emit(self, key: Key) -> Iterator[TrajectoryKSpace | Text]:
-        buffer = self._open.pop(key)
-        self._passes[key] += 1
+        buffer, prepared = self._now.open.pop(key), self._now.prepared
+        self._now.passes[key] += 1
         data, trajectory, header = buffer.taken()
         step = f"accumulate_trajectories: {data.shape[1]} readouts of {data.shape[2]} samples"
         if buffer.missing:
@@ -160,17 +174,19 @@ class AccumulateTrajectories(Gadget[Readouts, TrajectoryKSpace | Text]):
                 f"WRN accumulate_trajectories: {described(key)} is incomplete: {buffer.missing} of {buffer.promised} "
                 "readouts are missing"
             )
-        if self._passes[key] > 1:
-            step += f", pass {self._passes[key]} under the same counters"
-            yield Text(f"WRN accumulate_trajectories: {described(key)} came again (pass {self._passes[key]})")
+        if self._now.passes[key] > 1:
+            step += f", pass {self._now.passes[key]} under the same counters"
+            yield Text(f"WRN accumulate_trajectories: {described(key)} came again (pass {self._now.passes[key]})")
         yield TrajectoryKSpace(
             key=key,
             data=data,
             trajectory=trajectory,
             header=header,
             encoding=buffer.encoding,
-            noise=self._prepared.noise,
+            noise=prepared.noise,
             complete=buffer.missing == 0,
             missing=buffer.missing,
-            history=(*self._prepared.history, step),
+            variant=prepared.variant,
+            history=(*prepared.history, step),
+            meta=prepared.meta,
         )

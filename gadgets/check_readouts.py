@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -36,7 +37,8 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
     _header: ScanHeader = field(init=False)
     _bounds: list[dict[str, Limit]] = field(init=False)
     _shapes: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
-    _seen: int = field(init=False, default=0)
+    _seen: Counter[str] = field(init=False, default_factory=Counter)
+    """Readouts so far, by variant."""
     _zeroed: int = field(init=False, default=0)
 
     def start(self, context: Context) -> None:
@@ -63,7 +65,7 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
                 if not self._zeroed:
                     yield Text("WRN check_readouts: samples that are no finite numbers are set to zero")
                 self._zeroed += int(np.count_nonzero(~finite.reshape(-1, 2).all(axis=1)))
-        self._seen += len(message)
+        self._seen[message.prepared.variant] += len(message)
         yield replace(message, samples=samples)
 
     def finish(self) -> Iterator[Text]:
@@ -126,7 +128,8 @@ class CheckReadouts(Gadget[Readouts, Readouts | Text]):
         raise DataError(f"{self._name(message, first)}: {name} is {table}, expected {expected}")
 
     def _name(self, message: Readouts, index: int) -> str:
-        return f"readout {self._seen + index + 1} (scan_counter {message.headers['scan_counter'][index]})"
+        number = self._seen[message.prepared.variant] + index + 1
+        return f"readout {number} (scan_counter {message.headers['scan_counter'][index]})"
 
 
 def _bounds(encoding: Encoding) -> dict[str, Limit]:

@@ -33,11 +33,11 @@ class CompressCoils(Gadget[KSpace, KSpace]):
     energy: Annotated[float, Field(gt=0, le=1)] = 0.99
     """Part of the signal energy to keep where ``coils`` is not given."""
 
-    _matrices: dict[tuple[int, int], tuple[NDArray[np.complex64], float]] = field(init=False, default_factory=dict)
+    _matrices: dict[tuple[int, int, str], tuple[NDArray[np.complex64], float]] = field(init=False, default_factory=dict)
 
     def receive(self, message: KSpace) -> Iterable[KSpace]:
         """Compress one k-space and its calibration lines."""
-        place = (message.key.encoding_space, message.key.slice)
+        place = (message.key.encoding_space, message.key.slice, message.variant)
         if self.method == "geometric" and not _whole_readouts(message):
             raise DataError(
                 f"readouts fill the columns {message.sampled_columns.start} to {message.sampled_columns.stop - 1} of "

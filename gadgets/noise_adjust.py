@@ -70,7 +70,7 @@ class Ignoring:
     reason: str
 
 
-State = Gathering | Loaded | Prewhitening | Ignoring
+State = Gathering | Prewhitening | Ignoring
 
 
 @dataclass(kw_only=True)
@@ -86,7 +86,9 @@ class NoiseAdjust(Gadget[Readouts, Readouts | Text]):
     without noise): refuse the scan, or go on without prewhitening and warn."""
 
     _context: Context = field(init=False)
-    _state: State = field(init=False, default_factory=Gathering)
+    _states: dict[str, State] = field(init=False, default_factory=dict)
+    """By variant of the scan: a perturbed copy has noise readouts of its own."""
+    _loaded: Loaded | None = field(init=False, default=None)
     _late: int = field(init=False, default=0)
 
     def start(self, context: Context) -> None:
@@ -95,7 +97,7 @@ class NoiseAdjust(Gadget[Readouts, Readouts | Text]):
         wanted = context.header.measurement_dependencies.get("noise")
         kept = context.noise_store.find(wanted) if wanted else None
         if wanted and kept:
-            self._state = Loaded(kept, wanted)
+            self._loaded = Loaded(kept, wanted)
 
     def receive(self, message: Readouts) -> Iterable[Readouts | Text]:
         """Gather noise readouts, whiten the others."""
@@ -113,37 +115,39 @@ class NoiseAdjust(Gadget[Readouts, Readouts | Text]):
 
     def finish(self) -> Iterator[Text]:
         """Keep the noise of a scan that held nothing else, and tell of noise that came too late to be used."""
-        if isinstance(self._state, Gathering):
-            self._keep(self._state.measurement())
+        for variant, state in self._states.items():
+            if isinstance(state, Gathering):
+                self._keep(state.measurement(), variant)
         if self._late:
             yield Text(f"WRN noise_adjust: {self._late} noise readouts came after imaging had begun and were not used")
 
     def _noise(self, message: Readouts) -> None:
-        if isinstance(self._state, Loaded):
-            self._state = Gathering()
-        if isinstance(self._state, Gathering):
-            self._state.add(message)
+        state = self._states.setdefault(message.prepared.variant, Gathering())
+        if isinstance(state, Gathering):
+            state.add(message)
         else:
             self._late += len(message)
 
     def _imaging(self, message: Readouts) -> Iterator[Readouts | Text]:
-        if isinstance(self._state, Gathering | Loaded):
-            self._state = self._decide(self._state)
-            if isinstance(self._state, Ignoring) and self._state.reason:
-                yield Text(f"WRN noise_adjust: not prewhitening: {self._state.reason}")
-        if isinstance(self._state, Ignoring):
-            step = f"noise_adjust: not prewhitened ({self._state.reason or 'no noise readouts'})"
+        variant = message.prepared.variant
+        state = self._states.get(variant)
+        if state is None or isinstance(state, Gathering):
+            self._states[variant] = state = self._decide(state or self._loaded or Gathering(), variant)
+            if isinstance(state, Ignoring) and state.reason:
+                yield Text(f"WRN noise_adjust: not prewhitening: {state.reason}")
+        if isinstance(state, Ignoring):
+            step = f"noise_adjust: not prewhitened ({state.reason or 'no noise readouts'})"
             yield replace(message, prepared=_with(message.prepared, NoiseState(), step))
-        elif isinstance(self._state, Prewhitening):
-            yield self._whiten(message, self._state)
+        elif isinstance(state, Prewhitening):
+            yield self._whiten(message, state)
 
-    def _decide(self, state: Gathering | Loaded) -> Prewhitening | Ignoring:
+    def _decide(self, state: Gathering | Loaded, variant: str) -> Prewhitening | Ignoring:
         """Choose, at the first imaging readout, what the whole scan gets."""
         if isinstance(state, Loaded):
             return self._usable(state.noise, f"measurement {state.measurement_id}")
         noise = state.measurement()
         if noise is not None:
-            self._keep(noise)
+            self._keep(noise, variant)
             return self._usable(noise, "this scan")
         wanted = self._context.header.measurement_dependencies.get("noise")
         if wanted:
@@ -168,9 +172,9 @@ class NoiseAdjust(Gadget[Readouts, Readouts | Text]):
             raise DataError(f'{reason} (noise_adjust.policy = "ignore" would go on without prewhitening)')
         return Ignoring(reason)
 
-    def _keep(self, noise: NoiseMeasurement | None) -> None:
+    def _keep(self, noise: NoiseMeasurement | None, variant: str) -> None:
         own = self._context.header.measurement_id
-        if noise is not None and own:
+        if noise is not None and own and variant == "acquired":  # other scans get no noise that was perturbed
             self._context.noise_store.keep(own, noise)
 
     def _whiten(self, message: Readouts, state: Prewhitening) -> Readouts:

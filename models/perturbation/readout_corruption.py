@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ from .readout_kinds import Clipping, CoilDropout, GainDrift, Ghost, Interference
 
 SampleCorruption = Spikes | Interference | Truncated | CoilDropout | GainDrift | PhaseDrift | Motion | Ghost | Clipping
 """Kinds that change samples; the others change which readouts come, and under which counters (``readout_order``)."""
+_DOES: Mapping[type[SampleCorruption], Callable[[ReadoutBlock, Any, int], NDArray[np.complex64]]] = {
+    Spikes: spiked,
+    Interference: interfered,
+    Truncated: truncated,
+    CoilDropout: silenced,
+    GainDrift: gain_drifted,
+    PhaseDrift: phase_drifted,
+    Motion: moved,
+    Ghost: ghosted,
+    Clipping: clipped,
+}
 
 
 def corrupted(block: ReadoutBlock, corruption: SampleCorruption, seed: int) -> NDArray[np.complex64]:
@@ -39,23 +51,4 @@ def corrupted(block: ReadoutBlock, corruption: SampleCorruption, seed: int) -> N
     """
     if corruption.nothing:
         return block.samples
-    match corruption:
-        case Spikes():
-            return spiked(block, corruption, seed)
-        case Interference():
-            return interfered(block, corruption, seed)
-        case Truncated():
-            return truncated(block, corruption, seed)
-        case CoilDropout():
-            return silenced(block, corruption, seed)
-        case GainDrift():
-            return gain_drifted(block, corruption, seed)
-        case PhaseDrift():
-            return phase_drifted(block, corruption, seed)
-        case Motion():
-            return moved(block, corruption, seed)
-        case Ghost():
-            return ghosted(block, corruption, seed)
-        case Clipping():
-            return clipped(block, corruption, seed)
-    assert_never(corruption)
+    return _DOES[type(corruption)](block, corruption, seed)

@@ -361,7 +361,7 @@ def test_finished_k_space_is_let_go(scans):
     gadget.start(scan.context())
     for repetition in range(20):
         assert len(kspaces(gadget.receive(scan.all_lines(repetition=repetition)))) == 1
-        assert gadget._open == {}
+        assert not any(stream.open for stream in gadget._streams.values())
 
 
 readout = st.tuples(
