@@ -63,7 +63,7 @@ class Attacked:
         Raises
         ------
         ValueError
-            The gradient is wanted, and the reconstruction computes without.
+            The gradient is wanted, and the reconstruction computes without, or it is not finite.
         """
         values, gradients = [], []
         for items, part, objective in self._parts:
@@ -72,15 +72,34 @@ class Attacked:
                 value = objective(self._reconstruct(replace(part, kspace=part.kspace + change)))
             values.append(value.detach())
             if gradient:
-                gradients.append(_gradient(value, change))
+                gradients.append(self._gradient(value, change))
         return torch.cat(values), torch.cat(gradients) if gradient else None
 
-    def gain(self, delta: Tensor) -> Tensor:
-        """Return norm(f(y + delta) - f(y)) / norm(f(y)), (batch,) real."""
-        with torch.no_grad():
-            return torch.cat(
-                [Objective(o.clean)(self._reconstruct(perturbed(part, delta[i]))) for i, part, o in self._parts]
+    def change(self, delta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f(y + delta) - f(y), complex, and its norm over that of f(y), (batch,) real."""
+        changes, gains = [], []
+        for items, part, objective in self._parts:
+            with torch.no_grad():
+                image = self._reconstruct(perturbed(part, delta[items]))
+                changes.append(image - objective.clean)
+                gains.append(Objective(objective.clean)(image))
+        return torch.cat(changes), torch.cat(gains)
+
+    def _gradient(self, value: Tensor, change: Tensor) -> Tensor:
+        if not value.requires_grad:
+            card = getattr(self._reconstruct, "card", None)
+            label, name = ("the reconstruction", "NAME") if card is None else (card.label, repr(card.name))
+            raise ValueError(
+                f"{label} computes without gradients, as loaded models, ONNX Runtime and draw() do; white_box({name}) "
+                "gives the same with gradients, in PyTorch"
             )
+        (gradient,) = torch.autograd.grad(value.sum(), change)
+        if not gradient.isfinite().all():
+            raise ValueError(
+                "the gradient of the reconstruction is not finite: k-space is not, or the method has kinks where it is "
+                "zero, as total variation has; attack a surrogate instead"
+            )
+        return gradient
 
 
 def _items(measurements: Measurements, items: slice) -> Measurements:
@@ -91,13 +110,3 @@ def _items(measurements: Measurements, items: slice) -> Measurements:
 
     m = measurements
     return replace(m, kspace=plain(m.kspace), mask=plain(m.mask), maps=plain(m.maps))
-
-
-def _gradient(value: Tensor, change: Tensor) -> Tensor:
-    if not value.requires_grad:
-        raise ValueError(
-            "the reconstruction computes without gradients, as a LoadedModel, ONNX Runtime and draw() do; "
-            "white_box(NAME) gives one with gradients"
-        )
-    (gradient,) = torch.autograd.grad(value.sum(), change)
-    return gradient

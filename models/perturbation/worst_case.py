@@ -27,6 +27,10 @@ class Attack:
     """(batch,) norm(f(y + delta) - f(y)) / norm(f(y)), of the whole image; 0 where the image is zero."""
     curve: Tensor
     """(iterations, batch) the ``Objective`` of the best perturbation after each step; it never falls."""
+    begun: Tensor
+    """(batch,) the ``Objective`` at the start: where that is random, of random noise of the same norm."""
+    change: Tensor
+    """(batch, ..., [z,] y, x) complex, f(y + delta) - f(y)."""
 
 
 def worst_case(
@@ -48,8 +52,8 @@ def worst_case(
     T. Han et al., MICCAI 2024, Algorithm 1, with a step of an optimiser, the norm relative to the data, delta on
     sampled entries alone, and the best delta instead of the last. The coil maps are held fixed: what a perturbation of
     calibration lines does to maps that are estimated from them is no part of it. For a linear reconstruction B the
-    optimum is epsilon norm(y) times the largest singular value of B on sampled entries. It takes iterations + 2
-    reconstructions, one more with a region or target, and as many gradients as iterations.
+    optimum is epsilon norm(y) times the largest singular value of B on sampled entries. It takes iterations + 3
+    reconstructions, and as many gradients as iterations.
 
     Parameters
     ----------
@@ -82,7 +86,8 @@ def worst_case(
         attacked = Attacked(reconstruct, measurements, region=region, target=target, together=together)
         first = ball.random(generator) if start is None else ball.project(start.to(measurements.kspace))
         best, curve = climb(attacked.evaluate, ball, first, METHODS[method](ball), iterations)
-        return Attack(best, attacked.gain(best), curve)
+        change, gain = attacked.change(best)
+        return Attack(best, gain, curve[1:], curve[0], change)
 
 
 def climb(
@@ -106,15 +111,14 @@ def climb(
     best
         The perturbation of the largest value, item by item.
     curve
-        (iterations, batch) its value after each step.
+        (iterations + 1, batch) its value at the start and after each step.
     """
-    delta, best, curve = first, first, []
-    value, gradient = evaluate(delta, True)
-    highest = value
+    delta = best = first
+    highest, gradient = evaluate(delta, True)
+    curve = [highest]
     for left in reversed(range(iterations)):
-        if gradient is None:
-            break
-        delta = step(delta, torch.where(gradient.isfinite(), gradient, 0))
+        assert gradient is not None  # it was asked for
+        delta = step(delta, gradient)
         value, gradient = evaluate(delta, left > 0)
         better = value > highest
         highest = torch.where(better, value, highest)
