@@ -1,0 +1,108 @@
+"""The study of denoising on what is known in closed form, and on an untrained prior."""
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from echotrain.models.model_card import ModelCard
+from echotrain.models.model_store import write_model
+from echotrain.models.networks.build import build
+from echotrain.models.studies.denoise import (
+    FALLING,
+    GAUSSIAN_LEVEL,
+    IMAGES,
+    WHITE,
+    DenoiseStudy,
+    exact_prior,
+    gaussian_losses,
+)
+from echotrain.models.studies.slices import SimulatedScans
+from echotrain.models.trained_range import TrainedRange
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Return a study of two small images by untrained networks."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, kind, architecture, options in (
+        ("tiny", "prior", "diffusion_prior", {"channels": [4], "blocks": 1, "embedding": 4}),
+        ("sure-denoiser", "supervised", "sure_denoiser", {"channels": 2, "pools": 1}),
+    ):
+        card = ModelCard(
+            name=name,
+            version=1,
+            kind=kind,
+            architecture=architecture,
+            options=options,
+            trained=TrainedRange(acceleration=(1, 1), matrix=(8, 64), coils=(1, 8), snr=(1, 100), masks=("uniform",)),
+            data=(),
+            recipe=name,
+            seed=0,
+            hardware="none",
+            steps=0,
+            wall_seconds=0,
+            cpu_seconds=0,
+            torch="2",
+            date=dt.date(2020, 1, 1),
+            limits="untrained",
+        )
+        write_model(folder / name, build(architecture, options).state_dict(), card)
+    y, x = np.mgrid[-1:1:16j, -1:1:16j]
+    images = np.array([np.where(x**2 + y**2 < r, 150, 0) for r in (0.4, 0.6)], np.uint8)
+    return DenoiseStudy(
+        slices=SimulatedScans("discs", images),
+        prior="tiny",
+        folders=(folder,),
+        levels=(0.2,),
+        steps=(2, 20),
+        samples=4,
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="module")
+def rows(study):
+    compute = study.start()
+    return [row for unit in study.units() for row in compute(unit)]
+
+
+def test_white_noise_loses_what_theory_says():
+    assert gaussian_losses(WHITE, GAUSSIAN_LEVEL) == pytest.approx((0.4576, 3.0103), abs=1e-4)
+
+
+def test_the_falling_prior_has_pixels_of_unit_variance_and_neighbours_alike():
+    from echotrain.models.studies.denoise import _spectrum
+
+    covariance = exact_prior(_spectrum(FALLING)).covariance
+    assert covariance.diagonal().numpy() == pytest.approx(1.0)
+    assert float(covariance[0, 1]) > 0.3
+
+
+def test_on_exact_priors_the_study_finds_the_closed_form(study, rows):
+    exact = [c for c in study.report(rows).conditions if "exact prior" in c.statement]
+    assert [c.outcome for c in exact] == ["met", "met"]
+    spoilt = [
+        dataclasses.replace(row, error=1.1 * row.error) if (row.data, row.method) == (WHITE, "one step") else row
+        for row in rows
+    ]
+    again = [c for c in study.report(spoilt).conditions if "exact prior" in c.statement]
+    assert [c.outcome for c in again] == ["not met", "met"]
+
+
+def test_both_views_of_a_network_denoise_alike(rows):
+    found = {(r.schedule, r.prediction, r.steps, r.method): r.psnr for r in rows if (r.data, r.number) == (IMAGES, 0)}
+    for method in ("deterministic", "stochastic"):
+        assert found["linear", "x0", 20, method] == pytest.approx(found["linear", "epsilon", 20, method], abs=1e-2)
+    assert found["", "x0", 1, "one step"] != found["", "", 1, "sure"]
+
+
+def test_a_unit_is_the_same_whatever_was_computed_before(study, rows):
+    unit = (IMAGES, 0.2, 1)
+    assert study.start()(unit) == [row for row in rows if (row.data, row.level, row.number) == unit]
+
+
+def test_the_figure_is_drawn(study, rows, tmp_path):
+    study.draw(rows, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 10_000
