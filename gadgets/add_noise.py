@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..engine.errors import DataError
 from ..engine.gadget import Context, Gadget, Signature
 from ..engine.messages import Readouts
-from ..engine.records import KSpace, TrajectoryKSpace
+from ..engine.records import KSpace
 from ..models.perturbation.noise import level_of, with_noise
 from ..models.perturbation.readout_kinds import Noise
 from ._measurements import calibration_is_of_image
@@ -31,7 +31,7 @@ from ._perturbation import (
 
 
 @dataclass(kw_only=True)
-class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | TrajectoryKSpace]):
+class AddNoise(Gadget[Readouts | KSpace, Readouts | KSpace]):
     """Add noise to readouts or, at a stated SNR, to the k-space of each image.
 
     What a readout gets depends on the seed and on its number in the scan, not on how the stream is cut. The images'
@@ -59,8 +59,8 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
         self._noise = specified(self.perturbation, self.from_metadata, (Noise,))
 
     def types(self) -> Signature:
-        """Take readouts, or gathered k-space where the level is an SNR."""
-        accepted: tuple[type[Any], ...] = (KSpace, TrajectoryKSpace) if self._noise.unit == "snr" else (Readouts,)
+        """Take readouts, or k-space gathered on a grid where the level is an SNR."""
+        accepted = (KSpace,) if self._noise.unit == "snr" else (Readouts,)
         return Signature(accepted, accepted)
 
     def start(self, context: Context) -> None:
@@ -68,7 +68,7 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
         self._noise, self._seed = seeded(self._noise, context)
         self._context = context
 
-    def receive(self, message: Readouts | KSpace | TrajectoryKSpace) -> Iterable[Readouts | KSpace | TrajectoryKSpace]:
+    def receive(self, message: Readouts | KSpace) -> Iterable[Readouts | KSpace]:
         """Add noise to a block, or to the k-space of an image."""
         variant = message.prepared.variant if isinstance(message, Readouts) else message.variant
         copied = self.only_acquired and variant != ACQUIRED
@@ -109,9 +109,9 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
                 f"add_noise: {error}; noise readouts before, or a level in other units, would do"
             ) from error
 
-    def _image(self, message: KSpace | TrajectoryKSpace) -> KSpace | TrajectoryKSpace:
+    def _image(self, message: KSpace) -> KSpace:
         """Scale the noise to the energy of the image's sampled k-space: of its imaging lines."""
-        columns = message.sampled_columns if isinstance(message, KSpace) else slice(None)
+        columns = message.sampled_columns
         lines = _lines(message, columns)
         level = level_of(self._noise, float(np.square(np.abs(lines), dtype=np.float64).sum()), lines.size)
         changes: dict[str, Any] = {
@@ -121,8 +121,8 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
         }
         if "imaging" in self._noise.readouts:
             changes["data"] = self._noisy(message, lines, columns, level)
-        separate = isinstance(message, KSpace) and not calibration_is_of_image(message)
-        if isinstance(message, KSpace) and message.calibration is not None and "calibration" in self._noise.readouts:
+        separate = not calibration_is_of_image(message)
+        if message.calibration is not None and "calibration" in self._noise.readouts:
             assert message.calibration_sampled is not None  # comes with them
             region = replace(message, data=message.calibration, sampled=message.calibration_sampled)
             changes["calibration"] = self._noisy(region, _lines(region, columns), columns, level, apart=separate)
@@ -130,7 +130,7 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
 
     def _noisy(
         self,
-        message: KSpace | TrajectoryKSpace,
+        message: KSpace,
         lines: NDArray[np.complex64],
         columns: slice,
         level: float,
@@ -138,7 +138,6 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
         apart: bool = False,
     ) -> NDArray[np.complex64]:
         """K-space, in a new array, with noise on its lines; lines of one place get the same, unless they are apart."""
-        sampled = _sampled(message)
         purpose = f"noise of {tuple(message.key)}{' calibration' if apart else ''}"
         scan = None
         if self._noise.coils == "scan":
@@ -147,22 +146,23 @@ class AddNoise(Gadget[Readouts | KSpace | TrajectoryKSpace, Readouts | KSpace | 
             scan = np.eye(len(message.data), dtype=np.complex128)
         try:
             noisy = with_noise(
-                lines, np.flatnonzero(sampled), self._noise, seed=self._seed, scan=scan, level=level, purpose=purpose
+                lines,
+                np.flatnonzero(message.sampled),
+                self._noise,
+                seed=self._seed,
+                scan=scan,
+                level=level,
+                purpose=purpose,
             )
         except ValueError as error:
             raise DataError(f"add_noise: {error}") from error
         data = np.array(message.data, np.complex64, order="C")
         flat = data.reshape(len(data), -1, data.shape[-1])
-        flat[:, sampled.ravel(), columns] = np.moveaxis(noisy, 1, 0)
+        flat[:, message.sampled.ravel(), columns] = np.moveaxis(noisy, 1, 0)
         return data
 
 
-def _sampled(message: KSpace | TrajectoryKSpace) -> NDArray[np.bool_]:
-    """Which lines, or readouts, there are."""
-    return message.sampled if isinstance(message, KSpace) else np.ones(message.data.shape[1], np.bool_)
-
-
-def _lines(message: KSpace | TrajectoryKSpace, columns: slice) -> NDArray[np.complex64]:
+def _lines(message: KSpace, columns: slice) -> NDArray[np.complex64]:
     """(N, coils, samples) of a k-space."""
     flat = message.data.reshape(len(message.data), -1, message.data.shape[-1])
-    return np.moveaxis(flat[:, _sampled(message).ravel(), columns], 0, 1)
+    return np.moveaxis(flat[:, message.sampled.ravel(), columns], 0, 1)
