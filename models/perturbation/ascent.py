@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,22 +12,39 @@ from torch import Tensor
 from .ball import Ball, item_norm
 
 Method = Literal["pgd", "adam"]
-Step = Callable[[Tensor, Tensor], Tensor]
-"""From a perturbation and the gradient there to the next, inside the ball."""
 
 _RATE = 0.1
 """Adam's, in units of the root mean square of an entry on the sphere."""
 
 
+class Place(NamedTuple):
+    """Where a search is."""
+
+    delta: Tensor
+    """(batch, coils, [kz,] ky, kx) complex64, inside the ball."""
+    value: Tensor
+    """(batch,) the objective there."""
+    gradient: Tensor
+    """Its gradient there, of the shape of delta."""
+
+
+Step = Callable[[Place, Place], Tensor]
+"""From where the search is, and the best place so far (which may be the same), to the next delta, inside the ball."""
+
+
 def normalised_gradient(ball: Ball) -> Step:
-    """Step as far as the ball's radius along the gradient, whatever its size, and project.
+    """Step from the best place along the gradient, whatever its size, and project; half as far after a step in vain.
 
-    So there is no step length to tune. For a linear reconstruction B it is a power iteration on 1 + c B^H B, which
-    climbs from step to step towards the largest singular value.
+    The first step is as long as the ball's radius, so there is no length to tune. For a linear reconstruction B all
+    steps climb: it is a power iteration on 1 + c B^H B, towards the largest singular value. Steps are halved as in F.
+    Croce and M. Hein, ICML 2020, but at once.
     """
+    length = torch.ones_like(ball.radius)
 
-    def step(delta: Tensor, gradient: Tensor) -> Tensor:
-        return ball.project(delta + ball.steepest(gradient))
+    def step(here: Place, best: Place) -> Tensor:
+        nonlocal length
+        length = torch.where((here.value < best.value).view(length.shape), length / 2, length)
+        return ball.project(best.delta + length * ball.steepest(best.gradient))
 
     return step
 
@@ -44,16 +61,16 @@ def adam(ball: Ball) -> Step:
     unit = mean = square = torch.zeros(())
     count = 0
 
-    def step(delta: Tensor, gradient: Tensor) -> Tensor:
+    def step(here: Place, _best: Place) -> Tensor:
         nonlocal unit, mean, square, count
         count += 1
         if count == 1:  # Adam knows no scale, but squares of gradients by raw data may leave single precision
-            unit = torch.where((first := item_norm(gradient)) > 0, first, 1)
-        parts = torch.view_as_real(gradient / unit)
+            unit = torch.where((first := item_norm(here.gradient)) > 0, first, 1)
+        parts = torch.view_as_real(here.gradient / unit)
         mean = beta1 * mean.to(parts) + (1 - beta1) * parts
         square = beta2 * square.to(parts) + (1 - beta2) * parts.square()
         ahead = (mean / (1 - beta1**count)) / ((square / (1 - beta2**count)).sqrt() + tiny)
-        return ball.project(delta + rate * torch.view_as_complex(ahead))
+        return ball.project(here.delta + rate * torch.view_as_complex(ahead))
 
     return step
 

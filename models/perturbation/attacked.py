@@ -57,8 +57,8 @@ class Attacked:
             )
             self._parts.append((items, part, Objective(clean, weights, wanted)))
 
-    def evaluate(self, delta: Tensor, gradient: bool) -> tuple[Tensor, Tensor | None]:
-        """Return the ``Objective`` of perturbed items, (batch,) real, and its gradient, of the shape of delta, or None.
+    def evaluate(self, delta: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
+        """Return the ``Objective`` of perturbed items, (batch,) real, and its gradient: zeros where none is wanted.
 
         Raises
         ------
@@ -71,9 +71,8 @@ class Attacked:
             with torch.set_grad_enabled(gradient):
                 value = objective(self._reconstruct(replace(part, kspace=part.kspace + change)))
             values.append(value.detach())
-            if gradient:
-                gradients.append(self._gradient(value, change))
-        return torch.cat(values), torch.cat(gradients) if gradient else None
+            gradients.append(self._gradient(value, change) if gradient else torch.zeros_like(change))
+        return torch.cat(values), torch.cat(gradients)
 
     def change(self, delta: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(y + delta) - f(y), complex, and its norm over that of f(y), (batch,) real."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..measurements import Measurements
-from .ball import ball_about, item_norm
+from .ball import Norm, ball_about, item_norm
 
 
 def perturbed(measurements: Measurements, delta: Tensor) -> Measurements:
@@ -17,21 +17,23 @@ def perturbed(measurements: Measurements, delta: Tensor) -> Measurements:
     return replace(measurements, kspace=torch.where(delta != 0, y + delta.to(y), y))
 
 
-def random_control(measurements: Measurements, epsilon: float, generator: torch.Generator) -> Tensor:
-    """Return what every attack is compared with: complex white noise on sampled entries, of norm epsilon norm(y).
+def random_control(measurements: Measurements, epsilon: float, generator: torch.Generator, norm: Norm = "l2") -> Tensor:
+    """Return what every attack is compared with: random numbers on sampled entries, of the largest norm of the ball.
 
     Parameters
     ----------
     measurements, epsilon
-        As for ``worst_case``; of an attack that does not use up its budget (``linf``), take ``relative_norm``.
+        As for ``worst_case``.
     generator
         Draws it.
+    norm
+        ``l2``: complex Gaussian. ``linf``: random phase, equal modulus; of the l2 norm epsilon norm(y), too.
 
     Returns
     -------
         (batch, coils, [kz,] ky, kx) complex64.
     """
-    return ball_about(measurements, epsilon).random(generator)
+    return ball_about(measurements, epsilon, norm).random(generator)
 
 
 def relative_norm(measurements: Measurements, delta: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ class Sensitivity:
     ratio: Tensor
     """(batch,) worst over random: 1 says that there is no direction to fear. 0 where noise changes nothing."""
     map: Tensor
-    """(batch, [z,] y, x) real: change of a pixel's modulus at most, for a perturbation whose entries have the root mean
-    square of 1, as noise of a standard deviation of 1 has; root mean square over samples."""
+    """(batch, [z,] y, x) real: modulus of a pixel's change by the worst perturbation, over the root mean square of that
+    perturbation's entries; root mean square over samples. 0 where the scan is zero."""
 
 
 def sensitivity(

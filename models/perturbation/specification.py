@@ -51,15 +51,19 @@ class WorstCase(Specification):
 
     kind: Literal["worst_case"] = "worst_case"
     model: str
-    """Label of the attacked reconstruction."""
+    """Name of the attacked reconstruction."""
     model_hash: str = ""
+    """First 16 digits of the SHA-256 of its weights, where it has some."""
     method: Literal["pgd", "adam"] = "pgd"
     norm: Literal["l2", "linf"] = "l2"
     epsilon: Share
     """Norm relative to that of the sampled data."""
     iterations: Annotated[int, Field(ge=1)]
-    region: str = ""
-    """What it is aimed at, in words; empty for the whole image."""
+    region: tuple[int, int, int, int] | None = None
+    """What it is aimed at: first row, first column, row and column after the last, pixels of the image; None: all."""
+    steps: Annotated[int, Field(ge=1)] | None = None
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Of the sampler, where the model is a prior."""
 
     @property
     def nothing(self) -> bool:

@@ -55,10 +55,9 @@ def universal(
     with torch.inference_mode(mode=False), torch.enable_grad():
         attacked = Attacked(reconstruct, measurements, region=region, together=together)
 
-        def evaluate(pattern: Tensor, gradient: bool) -> tuple[Tensor, Tensor | None]:
+        def evaluate(pattern: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
             values, gradients = attacked.evaluate(pattern * unit, gradient)
-            common = None if gradients is None else (gradients * unit).mean(dim=0, keepdim=True)
-            return values.mean(dim=0, keepdim=True), common
+            return values.mean(dim=0, keepdim=True), (gradients * unit).mean(dim=0, keepdim=True)
 
         best, curve = climb(evaluate, ball, ball.random(generator), METHODS[method](ball), iterations)
         delta = best * unit

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..measurements import Measurements
-from .ascent import METHODS, Method, Step
+from .ascent import METHODS, Method, Place, Step
 from .attacked import Attacked, Reconstruct
 from .ball import Ball, Norm, ball_about
 from .control import perturbed, random_control
@@ -91,7 +91,7 @@ def worst_case(
 
 
 def climb(
-    evaluate: Callable[[Tensor, bool], tuple[Tensor, Tensor | None]],
+    evaluate: Callable[[Tensor, bool], tuple[Tensor, Tensor]],
     ball: Ball,
     first: Tensor,
     step: Step,
@@ -102,7 +102,7 @@ def climb(
     Parameters
     ----------
     evaluate
-        From a perturbation, and whether its gradient is needed, to its value (batch,) and gradient.
+        From a perturbation, and whether its gradient is wanted, to its value, (batch,), and gradient.
     ball, first, step, iterations
         Where, from where, how, and how often.
 
@@ -113,15 +113,17 @@ def climb(
     curve
         (iterations + 1, batch) its value at the start and after each step.
     """
-    delta = best = first
-    highest, gradient = evaluate(delta, True)
-    curve = [highest]
+    here = best = Place(first, *evaluate(first, True))
+    curve = [best.value]
     for left in reversed(range(iterations)):
-        assert gradient is not None  # it was asked for
-        delta = step(delta, gradient)
-        value, gradient = evaluate(delta, left > 0)
-        better = value > highest
-        highest = torch.where(better, value, highest)
-        best = torch.where(better.view(ball.radius.shape), delta, best)
-        curve.append(highest)
-    return best, torch.stack(curve)
+        delta = step(here, best)
+        here = Place(delta, *evaluate(delta, left > 0))
+        better = here.value > best.value
+        of_item = better.view(ball.radius.shape)
+        best = Place(
+            torch.where(of_item, here.delta, best.delta),
+            torch.where(better, here.value, best.value),
+            torch.where(of_item, here.gradient, best.gradient),
+        )
+        curve.append(best.value)
+    return best.delta, torch.stack(curve)
