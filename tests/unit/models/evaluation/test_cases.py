@@ -9,7 +9,7 @@ from echotrain.clients.fully_sampled import fully_sampled_kspace
 from echotrain.models.evaluation.case import undersampled
 from echotrain.models.evaluation.metrics import scores
 from echotrain.models.evaluation.real_case import real_case, reference_image
-from echotrain.models.evaluation.simulated_cases import COILS, SNR, simulated_cases
+from echotrain.models.evaluation.simulated_cases import COILS, SNR, simulated_case, simulated_cases
 from echotrain.models.simulation.noisy_kspace import noisy_kspace
 from echotrain.models.simulation.random_coils import random_sensitivities
 
@@ -67,3 +67,11 @@ def test_the_reference_of_the_real_brain_is_that_of_bart(data, tmp_path):
     found = scores(reference_image(kspace)[None], reference[None])
     assert found.psnr.item() > 50
     assert found.nrmse.item() < 0.02
+
+
+def test_a_slice_by_its_number_is_the_one_among_all(heads):
+    second = list(simulated_cases(heads, 3.0))[1]
+    alone = simulated_case(heads[1], 1, 3.0)
+    assert alone.number == second.number == 1
+    assert torch.equal(alone.measurements.kspace, second.measurements.kspace)
+    assert torch.equal(alone.measurements.mask, second.measurements.mask)
