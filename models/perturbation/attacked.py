@@ -71,7 +71,7 @@ class Attacked:
             with torch.set_grad_enabled(gradient):
                 value = objective(self._reconstruct(replace(part, kspace=part.kspace + change)))
             values.append(value.detach())
-            gradients.append(self._gradient(value, change) if gradient else torch.zeros_like(change))
+            gradients.append(self._gradient(value, change, part) if gradient else torch.zeros_like(change))
         return torch.cat(values), torch.cat(gradients)
 
     def change(self, delta: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,7 +84,7 @@ class Attacked:
                 gains.append(Objective(objective.clean)(image))
         return torch.cat(changes), torch.cat(gains)
 
-    def _gradient(self, value: Tensor, change: Tensor) -> Tensor:
+    def _gradient(self, value: Tensor, change: Tensor, part: Measurements) -> Tensor:
         if not value.requires_grad:
             card = getattr(self._reconstruct, "card", None)
             label, name = ("the reconstruction", "NAME") if card is None else (card.label, repr(card.name))
@@ -93,6 +93,9 @@ class Attacked:
                 "gives the same with gradients, in PyTorch"
             )
         (gradient,) = torch.autograd.grad(value.sum(), change)
+        # a scan that is zero has no budget, and its brightness, that many methods divide by, no derivative
+        signal = (part.kspace != 0).flatten(1).any(dim=1).view(-1, *(1,) * (change.ndim - 1))
+        gradient = torch.where(signal, gradient, 0)
         if not gradient.isfinite().all():
             raise ValueError(
                 "the gradient of the reconstruction is not finite: k-space is not, or the method has kinks where it is "
