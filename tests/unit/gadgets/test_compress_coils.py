@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,13 @@ def test_geometric_compression_refuses_asymmetric_echoes(scans):
             [Accumulate(), CompressCoils(method="geometric")],
             scan.readouts(range(8), samples=5, center_sample=1),
         )
+
+
+def test_variants_of_a_scan_have_matrices_of_their_own(scans):
+    scan = scans.Scan(coils=3)
+    block = scan.all_lines()
+    mixed = replace(block, samples=block.samples * np.float32([1, 5, 25])[:, None])
+    perturbed = replace(mixed, prepared=replace(mixed.prepared, variant="perturbed"))
+    both = scans.run(scan, [Accumulate(), CompressCoils(coils=1)], block, perturbed)
+    alone = scans.run(scan, [Accumulate(), CompressCoils(coils=1)], mixed)
+    np.testing.assert_array_equal(both[1].data, alone[0].data)
