@@ -32,6 +32,15 @@ class Calibration(NamedTuple):
         return " x ".join(str(n) for n in self.region.shape[1:] if n > 1 or self.region.shape[1] > 1)
 
 
+class Maps(NamedTuple):
+    """Sensitivity maps, and what is to be said of them."""
+
+    values: NDArray[np.complex64]
+    """(coils, z, y, x) complex64."""
+    how: str
+    """How they were made, in words."""
+
+
 class Estimator(NamedTuple):
     """How maps are made; the fields are those of the gadget."""
 
@@ -71,15 +80,15 @@ class Estimator(NamedTuple):
         complete = [n == m for n, m in zip(region.shape[1:], grid, strict=True)]
         return Calibration(region, (complete[0], complete[1], complete[2]), source, kspace.key)
 
-    def kernel_for(self, calibration: Calibration) -> int:
-        """Edge of ESPIRiT's patches: smaller ones find enough places in few lines."""
+    def _kernel(self, calibration: Calibration) -> int:
+        """Largest edge of ESPIRiT's patches: smaller ones find enough places in few lines."""
         from ..models.coils.espirit import espirit_kernel
 
         edges = zip(calibration.region.shape[1:], calibration.complete, strict=True)
         return min([self.kernel, *(espirit_kernel(edge) for edge, complete in edges if not complete)])
 
-    def maps(self, calibration: Calibration, grid: tuple[int, int, int]) -> NDArray[np.complex64]:
-        """Make maps (coils, z, y, x) complex64.
+    def maps(self, calibration: Calibration, grid: tuple[int, int, int]) -> Maps:
+        """Make maps on a grid (z, y, x).
 
         Raises
         ------
@@ -90,23 +99,19 @@ class Estimator(NamedTuple):
         """
         import torch
 
-        from ..models.coils.espirit import espirit_maps
+        from ..models.coils.covering_maps import covering_maps
         from ..models.coils.walsh import walsh_maps_from_calibration
 
         region = torch.from_numpy(calibration.region)[None].to(device_of(self.device))
         flat = region.shape[2] == 1
         region, shape = (region[:, :, 0], grid[1:]) if flat else (region, grid)
+        how = f"{self.method} from {calibration.source}, {calibration.size}"
         if self.method == "espirit":
-            kernel = self.kernel_for(calibration)
-            maps, _ = espirit_maps(region, shape, kernel=kernel, threshold=self.threshold, crop=self.crop)
+            most = self._kernel(calibration)
+            maps, kernel = covering_maps(region, shape, kernel=most, threshold=self.threshold, crop=self.crop)
+            how += f", kernel {kernel}, threshold {self.threshold:g}"
         else:
             maps = walsh_maps_from_calibration(region, shape, crop=self.crop)
         found = maps[0].cpu().numpy()
-        return np.repeat(found[:, None], grid[0], axis=1) if flat else found
-
-    def words(self, calibration: Calibration) -> str:
-        """Say how the maps were made."""
-        how = f"{self.method} from {calibration.source}, {calibration.size}"
-        if self.method == "espirit":
-            how += f", kernel {self.kernel_for(calibration)}, threshold {self.threshold:g}"
-        return f"{how}, crop {self.crop:g}"
+        values = np.repeat(found[:, None], grid[0], axis=1) if flat else found
+        return Maps(values, f"{how}, crop {self.crop:g}")

@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ..engine.errors import DataError, LimitExceeded
 from ..engine.gadget import Context, Gadget, Signature
 from ..engine.messages import Text
 from ..engine.records import CalibratedKSpace, KSpace
-from ._calibration import Calibration, Estimator
+from ._calibration import Calibration, Estimator, Maps
 from .reconstruct_fourier import reconstruction_grid
 
 Place = tuple[int, int, str]
@@ -40,8 +38,8 @@ class EstimateSensitivities(Gadget[KSpace, CalibratedKSpace | KSpace | Text]):
     width: Annotated[int, Field(ge=6, le=96)] = 24
     """Most calibration lines, columns and partitions to use, about the centre of k-space."""
     kernel: Annotated[int, Field(ge=2, le=12)] = 6
-    """``espirit``: edge of its patches of k-space. Of fewer than 10 lines it takes smaller ones, and the history says
-    so."""
+    """``espirit``: largest edge of its patches of k-space. Of fewer than 10 lines, and where they would take a fifth of
+    the body for background, it takes smaller ones, and the history says so."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.03
     """``espirit``: singular values above this part of the largest are signal."""
     crop: Annotated[float, Field(ge=0, lt=1)] | None = None
@@ -60,7 +58,7 @@ class EstimateSensitivities(Gadget[KSpace, CalibratedKSpace | KSpace | Text]):
     _estimator: Estimator = field(init=False)
     _limit: int = field(init=False, default=0)
     _calibrations: dict[Place, Calibration] = field(init=False, default_factory=dict)
-    _maps: OrderedDict[Place, NDArray[np.complex64]] = field(init=False, default_factory=OrderedDict)
+    _maps: OrderedDict[Place, Maps] = field(init=False, default_factory=OrderedDict)
 
     def types(self) -> Signature:
         """K-space passes only where the fields let it."""
@@ -90,22 +88,24 @@ class EstimateSensitivities(Gadget[KSpace, CalibratedKSpace | KSpace | Text]):
             yield Text(f"WRN estimate_sensitivities: slice {message.key.slice} passes without maps: {error}")
             yield message
             return
-        if len(maps) != len(message.data):
-            raise DataError(f"k-space has {len(message.data)} coils, expected {len(maps)} as before in its slice")
-        if not maps.any():
+        if len(maps.values) != len(message.data):
+            raise DataError(
+                f"k-space has {len(message.data)} coils, expected {len(maps.values)} as before in its slice"
+            )
+        if not maps.values.any():
             yield Text(f"WRN estimate_sensitivities: slice {message.key.slice} has no signal: its maps are zero")
-        how = self._estimator.words(calibration)
+        how = maps.how
         if calibration.key != message.key:
             counters = zip(calibration.key._asdict().items(), message.key, strict=True)
             how += f", of {', '.join(f'{name} {value}' for (name, value), here in counters if value != here)}"
         yield CalibratedKSpace(
             kspace=replace(message, meta={**message.meta, "EchotrainSensitivities": how}),
-            sensitivities=maps,
+            sensitivities=maps.values,
             method=self.method,
             history=(*message.history, f"estimate_sensitivities: {how}"),
         )
 
-    def _maps_of(self, place: Place, calibration: Calibration, message: KSpace) -> NDArray[np.complex64]:
+    def _maps_of(self, place: Place, calibration: Calibration, message: KSpace) -> Maps:
         """Make maps, or take those of the slice.
 
         Regions are small and kept for the whole scan; maps are kept while there is room, then made again.
@@ -123,6 +123,6 @@ class EstimateSensitivities(Gadget[KSpace, CalibratedKSpace | KSpace | Text]):
                     f"{self._limit} are allowed"
                 )
             self._maps[place] = maps
-            while len(self._maps) > 1 and sum(m.nbytes for m in self._maps.values()) > self._limit:
+            while len(self._maps) > 1 and sum(m.values.nbytes for m in self._maps.values()) > self._limit:
                 self._maps.popitem(last=False)
         return maps

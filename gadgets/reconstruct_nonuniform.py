@@ -135,8 +135,8 @@ class ReconstructNonuniform(Gadget[TrajectoryKSpace, CoilImages | Reconstruction
             message.key,
         )
         estimator = Estimator("espirit", self.calibration_width, 6, 0.03, 0.8, self.device)
-        maps = torch.from_numpy(estimator.maps(calibration, grid)).to(images.device)
-        return maps.reshape(images.shape), estimator.words(calibration)
+        maps = estimator.maps(calibration, grid)
+        return torch.from_numpy(maps.values).to(images.device).reshape(images.shape), maps.how
 
     def _gridding(self, message: TrajectoryKSpace) -> Gridding:
         """Prepare a trajectory, or take what the one before needed."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..coils.calibration import calibration_kspace
-from ..coils.espirit import espirit_kernel, espirit_maps
+from ..coils.covering_maps import covering_maps
+from ..coils.espirit import espirit_kernel
 from ..measurements import Measurements
 from ..simulation.random_masks import equispaced_lines, uniform_lines
 from ..simulation.sampling_masks import Mask
@@ -67,4 +68,4 @@ def maps_of(kspace: Tensor, mask: Tensor) -> Tensor:
     """Return ESPIRiT maps from the fully sampled centre, 24 x 24 points at most, of k-space and mask as measured."""
     calibration = calibration_kspace(kspace, mask)
     kernel = espirit_kernel(min(calibration.shape[2:]))
-    return espirit_maps(calibration, kspace.shape[2:], kernel=kernel)[0]
+    return covering_maps(calibration, kspace.shape[2:], kernel=kernel)[0]
