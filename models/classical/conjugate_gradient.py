@@ -42,14 +42,38 @@ def conjugate_gradient(
     -------
         (batch, ...) the solutions; an item that holds a value that is not finite comes back as such, beside sound ones.
     """
-    item = (-1, *(1,) * (rhs.ndim - 1))
-    if start is None:
-        x, residual = torch.zeros_like(rhs), rhs
-    else:
-        x, residual = start, rhs - normal(start)
+    x, residual = (torch.zeros_like(rhs), rhs) if start is None else (start, rhs - normal(start))
+    return descend(normal, x, residual, rhs, iterations=iterations, tolerance=tolerance)[0]
+
+
+def descend(
+    normal: Callable[[Tensor], Tensor],
+    x: Tensor,
+    residual: Tensor,
+    scale: Tensor,
+    *,
+    iterations: int,
+    tolerance: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Go on from images whose residuals are known: ``conjugate_gradient`` without the application that finds them.
+
+    Parameters
+    ----------
+    normal, iterations
+        As above.
+    x, residual
+        (batch, ...) where to start, and what is left of the right-hand sides there.
+    scale, tolerance
+        As above, but that residual norms are compared with those of ``scale``, (batch, ...).
+
+    Returns
+    -------
+        (batch, ...) the solutions, and their residuals.
+    """
+    item = (-1, *(1,) * (x.ndim - 1))
     direction = residual
     power = _squared_norm(residual)
-    enough = max(tolerance, torch.finfo(rhs.dtype).eps) ** 2 * _squared_norm(rhs)
+    enough = max(tolerance, torch.finfo(x.dtype).eps) ** 2 * _squared_norm(scale)
     for _ in range(iterations):
         active = ~(power <= enough)  # also where it is NaN, which must not pass for convergence
         if tolerance > 0 and not active.any():  # the question makes a device wait: asked only where it can help
@@ -62,7 +86,7 @@ def conjugate_gradient(
         before, power = power, _squared_norm(residual)
         ratio = torch.where(active, power, 0) / torch.where(active, before, 1)
         direction = torch.addcmul(residual, ratio.view(item), direction)
-    return x
+    return x, residual
 
 
 def _squared_norm(a: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from ..priors.prior import Prior
@@ -16,7 +15,7 @@ from .ccdf import beginning
 from .innovation import Innovation
 from .inverse_problem import InverseProblem
 from .noise import Noise
-from .noise_matched import matched_weight, regularised
+from .noise_matched import Regularised, matched_weight
 from .schedules import ScheduleName, descent
 from .score import denoised
 
@@ -75,18 +74,18 @@ class Dds:
         x = beginning(self, problem, zero_filled, noise)
         published = None if isinstance(self.gamma, str) else self.gamma
         innovation = Innovation(problem, zero_filled, noise) if self.gamma == "adaptive" else None
-        correction = torch.zeros_like(x)
+        consistency = Regularised(problem.operator, zero_filled, self.iterations, warm=published is None)
         for sigma, lower in pairwise(descent(self.schedule, self.steps, self.sigma_max, self.sigma_min)):
             x0 = denoised(prior, x, sigma)
+            misfit = consistency.misfit(x0)
             weight: float | Tensor
             if published is not None:
-                weight, start = 1 / published, x0
+                weight = 1 / published
             elif innovation is not None:
-                weight, start = problem.sigma**2 / innovation.variance(x0, sigma), x0 + correction
+                weight = problem.sigma**2 / innovation.variance(x0, misfit, sigma)
             else:
-                weight, start = matched_weight(sigma, problem.sigma), x0 + correction
-            consistent = regularised(problem.operator, x0, zero_filled, weight, self.iterations, start)
-            correction = consistent - x0
+                weight = matched_weight(sigma, problem.sigma)
+            consistent = consistency(x0, misfit, weight)
             epsilon = (x - (consistent if published is None else x0)) / sigma
             x = consistent + lower * math.sqrt(1 - self.eta**2) * epsilon
             if self.eta > 0 and lower > 0:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from ..priors.prior import Prior
@@ -16,7 +15,7 @@ from .ccdf import beginning
 from .innovation import Innovation
 from .inverse_problem import InverseProblem
 from .noise import Noise
-from .noise_matched import matched_weight, regularised
+from .noise_matched import Regularised, matched_weight
 from .schedules import ScheduleName, descent
 from .score import denoised
 
@@ -66,18 +65,16 @@ class Heun:
         """Sample; see ``Sampler``."""
         zero_filled = problem.operator.adjoint(problem.y)
         innovation = Innovation(problem, zero_filled, noise) if self.gamma == "adaptive" else None
-        correction = torch.zeros_like(zero_filled)  # of the last evaluation: conjugate gradients start from it
+        consistency = Regularised(problem.operator, zero_filled, self.iterations)
 
         def conditional(x: Tensor, sigma: float) -> Tensor:
-            nonlocal correction
             x0 = denoised(prior, x, sigma)
+            misfit = consistency.misfit(x0)
             if innovation is None:
                 weight: float | Tensor = matched_weight(sigma, problem.sigma)
             else:
-                weight = problem.sigma**2 / innovation.variance(x0, sigma)
-            clean = regularised(problem.operator, x0, zero_filled, weight, self.iterations, x0 + correction)
-            correction = clean - x0
-            return clean
+                weight = problem.sigma**2 / innovation.variance(x0, misfit, sigma)
+            return consistency(x0, misfit, weight)
 
         x = beginning(self, problem, zero_filled, noise)
         for sigma, lower in pairwise(descent(self.schedule, self.steps, self.sigma_max, self.sigma_min)):

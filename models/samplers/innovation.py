@@ -33,24 +33,26 @@ class Innovation:
 
     def __init__(self, problem: InverseProblem, zero_filled: Tensor, noise: Noise) -> None:
         parts = 2 if zero_filled.is_complex() else 1
-        self._operator, self._zero_filled = problem.operator, zero_filled
+        self._zero_filled = zero_filled
         expected = parts * problem.sigma**2 * (problem.y != 0).flatten(1).sum(dim=1)
         self._power = inner(problem.y, problem.y, dtype=torch.float64) - expected
         probes = (noise(zero_filled) for _ in range(_PROBES))
         trace = torch.stack([inner(z, problem.operator.normal(z), dtype=torch.float64) for z in probes]).mean(dim=0)
         self._trace = trace.clamp(min=torch.finfo(trace.dtype).tiny)
 
-    def variance(self, x0: Tensor, sigma: float) -> Tensor:
+    def variance(self, x0: Tensor, misfit: Tensor, sigma: float) -> Tensor:
         """Return r^2 of denoised images, (batch, 1, ...) real, between .01 sigma^2 / (1 + sigma^2) and sigma^2.
 
         Parameters
         ----------
         x0
             (batch, ...) E[x0 | x].
+        misfit
+            A^H (y - A x0).
         sigma
             Noise level of x.
         """
         # ||y - A x0||^2, without going back to measurements; sums in double precision, as large terms cancel
-        power = self._power - inner(x0, 2 * self._zero_filled - self._operator.normal(x0), dtype=torch.float64)
+        power = self._power - inner(x0, self._zero_filled + misfit, dtype=torch.float64)
         variance = (power / self._trace).clamp(0.01 * sigma**2 / (1 + sigma**2), sigma**2)
         return variance.to(x0.real.dtype).reshape(-1, *(1,) * (x0.ndim - 1))

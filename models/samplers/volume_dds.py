@@ -78,7 +78,8 @@ class VolumeDds:
                 clean = coherent(x0, 1 / float(self.gamma))
                 epsilon = (x - x0) / sigma
             else:
-                clean = coherent(x0, problem.sigma**2 / innovation.variance(x0, sigma), x0 + correction)
+                misfit = zero_filled - problem.operator.normal(x0)
+                clean = coherent(x0, problem.sigma**2 / innovation.variance(x0, misfit, sigma), x0 + correction)
                 epsilon = (x - clean) / sigma
                 correction = clean - x0
             x = clean + lower * math.sqrt(1 - self.eta**2) * epsilon

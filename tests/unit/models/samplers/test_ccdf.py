@@ -6,7 +6,7 @@ import torch
 from echotrain.models.samplers.ccdf import hot_start
 from echotrain.models.samplers.dds import PUBLISHED, Dds
 from echotrain.models.samplers.heun import Heun
-from echotrain.models.samplers.noise_matched import regularised
+from echotrain.models.samplers.noise_matched import Regularised
 from echotrain.models.samplers.schedules import noise_levels
 
 SAMPLERS = [
@@ -29,7 +29,8 @@ def test_no_time_at_all_makes_the_start_consistent(gaussian_case):
     start = torch.randn(1, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     operator, y = case.problem.operator, case.problem.y
     hot = case.with_start(start).samples(hot_start(PUBLISHED, 1e-7))
-    consistent = regularised(operator, start, operator.adjoint(y), 1.0, 5)
+    data = Regularised(operator, operator.adjoint(y), 5)
+    consistent = data(start, data.misfit(start), 1.0)
     torch.testing.assert_close(hot, consistent, rtol=0, atol=1e-5)
 
 
@@ -43,7 +44,8 @@ def test_matched_to_the_noise_a_start_as_clean_as_that_is_trusted_but_for_measur
     brief = hot_start(sampler, 1e-7)
     torch.testing.assert_close(case.with_start(start).samples(brief), start, rtol=0, atol=1e-5)
     exact = replace(case, problem=replace(case.problem, sigma=0.0))
-    closest = regularised(operator, start, operator.adjoint(y), 0.0, 1)
+    data = Regularised(operator, operator.adjoint(y), 1)
+    closest = data(start, data.misfit(start), 0.0)
     torch.testing.assert_close(exact.with_start(start).samples(brief), closest, rtol=0, atol=1e-5)
 
 

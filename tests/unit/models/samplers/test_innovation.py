@@ -23,7 +23,8 @@ def test_it_finds_the_variance_that_denoising_leaves_in_what_is_measured(sense_c
     units = torch.eye(144, dtype=torch.complex128).reshape(144, 12, 12)
     normal = problem.operator.normal(units).flatten(1).T
     expected = float((normal @ left.to(normal.dtype)).trace().real / normal.trace().real)
-    estimated = innovation.variance(x0, sigma)
+    zero_filled = problem.operator.adjoint(problem.y)
+    estimated = innovation.variance(x0, zero_filled - problem.operator.normal(x0), sigma)
     assert estimated.shape == (400, 1, 1)
     assert float(estimated.mean()) == pytest.approx(expected, rel=0.05)
 
@@ -33,7 +34,9 @@ def test_it_stays_within_what_can_be(gaussian_case):
     zero_filled = case.problem.operator.adjoint(case.problem.y)
     innovation = Innovation(case.problem, zero_filled, batch_noise(torch.Generator().manual_seed(0)))
     perfect, wrong = zero_filled[:1], zero_filled[:1] + 100
-    low, high = innovation.variance(torch.cat((perfect, wrong)), 0.5).flatten().tolist()
+    both = torch.cat((perfect, wrong))
+    misfit = zero_filled[:1] - case.problem.operator.normal(both)
+    low, high = innovation.variance(both, misfit, 0.5).flatten().tolist()
     assert low == pytest.approx(0.01 * 0.25 / 1.25)
     assert high == 0.25
 
@@ -41,5 +44,6 @@ def test_it_stays_within_what_can_be(gaussian_case):
 def test_nothing_measured_is_no_division_by_zero(gaussian_case):
     case = gaussian_case(samples=2)
     empty = replace(case.problem, y=torch.zeros_like(case.problem.y))
-    innovation = Innovation(empty, torch.zeros(2, 32, dtype=torch.float64), torch.zeros_like)
-    assert innovation.variance(torch.zeros(2, 32, dtype=torch.float64), 1.0).isfinite().all()
+    zeros = torch.zeros(2, 32, dtype=torch.float64)
+    innovation = Innovation(empty, zeros, torch.zeros_like)
+    assert innovation.variance(zeros, zeros, 1.0).isfinite().all()
