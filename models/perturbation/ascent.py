@@ -13,6 +13,9 @@ from .ball import Ball, item_norm
 
 Method = Literal["pgd", "adam"]
 
+_FIRST = 4.0
+"""Length of the first gradient step, in radii. Long ones climb faster: two of 4 radii took ADMM-Net's image of a brain to
+a change of 3.6 %, two of 1 radius to one of 3.1 %."""
 _RATE = 0.1
 """Adam's, in units of the root mean square of an entry on the sphere."""
 
@@ -35,11 +38,11 @@ Step = Callable[[Place, Place], Tensor]
 def normalised_gradient(ball: Ball) -> Step:
     """Step from the best place along the gradient, whatever its size, and project; half as far after a step in vain.
 
-    The first step is as long as the ball's radius, so there is no length to tune. For a linear reconstruction B all
-    steps climb: it is a power iteration on 1 + c B^H B, towards the largest singular value. Steps are halved as in F.
-    Croce and M. Hein, ICML 2020, but at once.
+    Steps are relative to the ball's radius, so there is no length to tune. For a linear reconstruction B all steps
+    climb: it is a power iteration on 1 + c B^H B, towards the largest singular value. Steps are halved as in F. Croce
+    and M. Hein, ICML 2020, but at once.
     """
-    length = torch.ones_like(ball.radius)
+    length = torch.full_like(ball.radius, _FIRST)
 
     def step(here: Place, best: Place) -> Tensor:
         nonlocal length
