@@ -14,8 +14,8 @@ from .ball import Ball, item_norm
 Method = Literal["pgd", "adam"]
 
 _FIRST = 4.0
-"""Length of the first gradient step, in radii. Long ones climb faster: two of 4 radii took ADMM-Net's image of a brain to
-a change of 3.6 %, two of 1 radius to one of 3.1 %."""
+"""Length of the first gradient step, in radii. Long ones climb faster: two of 4 radii took ADMM-Net's image of a brain
+to a change of 3.6 %, two of 1 radius to one of 3.1 %."""
 _RATE = 0.1
 """Adam's, in units of the root mean square of an entry on the sphere."""
 
