@@ -13,13 +13,19 @@ from ..measurements import Measurements
 from ..model_card import ModelCard
 from ..networks.network import Network
 from .batching import Batcher, Call
+from .bfloat16_runtime import BFloat16Runtime
 from .memory import bytes_per_pixel, check_memory
 from .onnx_runtime import OnnxRuntime
 from .runtime import Runtime, RuntimeName
 from .torch_runtime import TorchRuntime
 
 RUNTIMES: Mapping[RuntimeName, Runtime] = MappingProxyType(
-    {"torch": TorchRuntime(compiled=False), "compiled": TorchRuntime(compiled=True), "onnx": OnnxRuntime()}
+    {
+        "torch": TorchRuntime(compiled=False),
+        "compiled": TorchRuntime(compiled=True),
+        "bfloat16": BFloat16Runtime(),
+        "onnx": OnnxRuntime(),
+    }
 )
 _BATCH = MappingProxyType({"cuda": 8, "cpu": 1})
 """Slices computed together. On a CPU that saves no time, and one at a time gives the same image to the bit."""

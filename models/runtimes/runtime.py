@@ -9,8 +9,8 @@ import torch
 
 from ..networks.network import Network
 
-RuntimeName = Literal["torch", "compiled", "onnx"]
-"""``torch``: PyTorch as it is; ``compiled``: by torch.compile; ``onnx``: ONNX Runtime."""
+RuntimeName = Literal["torch", "compiled", "bfloat16", "onnx"]
+"""``torch``: PyTorch as it is; ``compiled``: by torch.compile; ``bfloat16``: rounded so; ``onnx``: ONNX Runtime."""
 
 
 @dataclass(frozen=True)
