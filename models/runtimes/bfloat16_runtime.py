@@ -45,7 +45,8 @@ class _Rounded(nn.Module):
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
-        self.block = block.to(torch.bfloat16, memory_format=torch.channels_last)
+        # torch's own annotations of Module.to leave memory_format out
+        self.block: nn.Module = block.to(torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         rounded = (x.to(torch.bfloat16, memory_format=torch.channels_last) for x in inputs)
