@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from ...models.uncertainty.named_ensemble import NamedEnsemble
     from ...models.uncertainty.running_ensemble import Construction
 
-_FILE = "images/brains_train.h5"
-_SUBJECTS = ("msl-04", "cheng-046", "cheng-047")
+HELD_OUT_FILE = "images/brains_train.h5"
+HELD_OUT = ("msl-04", "cheng-046", "cheng-047")
+"""Subjects of ``HELD_OUT_FILE`` that were kept out of training."""
 _NOTE = (
     "These subjects were kept out of training, but the weights that are shipped are those that were best on them. "
     "Slices of one subject resemble one another: they are fewer independent draws than their number says."
@@ -111,7 +112,7 @@ def calibrate(
         else:
             names = (members or "").split(",")
             wanted = named_ensemble_of_methods(store, names, _settings_of_members(settings, steps), device=device)
-        seen, unseen = _spread(split_images(_FILE, _SUBJECTS)[1], slices), _spread(read_images(IMAGES), slices)
+        seen, unseen = _spread(split_images(HELD_OUT_FILE, HELD_OUT)[1], slices), _spread(read_images(IMAGES), slices)
         check_promise(len(seen), alpha, delta)
         folder = output or store.folder(wanted.cards[0].name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def calibrate(
             weights=wanted.weights,
             settings=wanted.settings,
             scope=scope,
-            data=CalibrationData(file=_FILE, subjects=_SUBJECTS, slices=found.images, seed=_SEED, note=_NOTE),
+            data=CalibrationData(file=HELD_OUT_FILE, subjects=HELD_OUT, slices=found.images, seed=_SEED, note=_NOTE),
             metrics=metrics,
         )
         file = save_calibration(record, folder)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from .study_denoise import denoise
+from .study_samplers import samplers
+from .study_shift import shift
+from .study_transfer import transfer
 from .study_weights import weights
 
 study = typer.Typer(
@@ -11,4 +15,5 @@ study = typer.Typer(
     help="Make a study of docs/studies again: its tables and figures, not its prose.",
     no_args_is_help=True,
 )
-study.command()(weights)
+for command in (transfer, denoise, shift, samplers, weights):
+    study.command()(command)

@@ -13,7 +13,7 @@ import typer
 from ...engine.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ...models.studies.slices import Slices
+    from ...models.studies.slices import RealScans, Slices
     from ...models.studies.study import Study
 
 PAGES = Path("docs/studies")
@@ -48,15 +48,22 @@ def slices_of(scans: Sequence[Path] | None, *, count: int, matrix: int, seed: in
         A scan cannot be read or is not fully sampled, or the shared images are missing.
     """
     from ...models.shared_data import read_images
-    from ...models.studies.slices import RealScans, SimulatedScans, spread_slices
+    from ...models.studies.slices import SimulatedScans, spread_slices
     from ..evaluation_cases import IMAGES
-    from ..fully_sampled import fully_sampled_kspace
 
     if scans:
-        label = f"real scans, undersampled afterwards: {', '.join(scan.stem for scan in scans)}"
-        return RealScans(label, [fully_sampled_kspace(scan) for scan in scans])
+        return real_scans(scans)
     images = spread_slices(read_images(IMAGES), count, matrix)
     return SimulatedScans(f"{len(images)} slices of {IMAGES}, simulated, {matrix} x {matrix}", images, seed)
+
+
+def real_scans(scans: Sequence[Path]) -> RealScans:
+    """Return the slices of scans that somebody brings; raises as ``slices_of``."""
+    from ...models.studies.slices import RealScans
+    from ..fully_sampled import fully_sampled_kspace
+
+    label = f"real scans, undersampled afterwards: {', '.join(scan.stem for scan in scans)}"
+    return RealScans(label, [fully_sampled_kspace(scan) for scan in scans])
 
 
 @contextmanager

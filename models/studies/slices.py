@@ -100,8 +100,14 @@ class RealScans:
         return _in_unit(reference_image(self.kspaces[number]))
 
 
+def spread(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Choose images (N, y, x) evenly, at most N; the ends are left out, which hold little brain."""
+    chosen = np.linspace(0, len(images) - 1, min(count, len(images)) + 2).round().astype(int)[1:-1]
+    return np.ascontiguousarray(images[chosen])
+
+
 def spread_slices(images: NDArray[np.uint8], count: int, matrix: int) -> NDArray[np.uint8]:
-    """Choose slices evenly, the ends left out, which hold little brain; at the lower resolution of a matrix.
+    """Choose slices as ``spread``, at the lower resolution of a matrix.
 
     Parameters
     ----------
@@ -112,8 +118,7 @@ def spread_slices(images: NDArray[np.uint8], count: int, matrix: int) -> NDArray
     matrix
         Pixels a side.
     """
-    chosen = np.linspace(0, len(images) - 1, min(count, len(images)) + 2).round().astype(int)[1:-1]
-    return np.stack([resampled(images[number], (matrix, matrix)) for number in chosen])
+    return np.stack([resampled(image, (matrix, matrix)) for image in spread(images, count)])
 
 
 def _in_unit(image: Tensor) -> Tensor:

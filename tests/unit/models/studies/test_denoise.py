@@ -1,14 +1,9 @@
 """The study of denoising on what is known in closed form, and on an untrained prior."""
 
 import dataclasses
-import datetime as dt
 
-import numpy as np
 import pytest
 
-from echotrain.models.model_card import ModelCard
-from echotrain.models.model_store import write_model
-from echotrain.models.networks.build import build
 from echotrain.models.studies.denoise import (
     FALLING,
     GAUSSIAN_LEVEL,
@@ -18,47 +13,13 @@ from echotrain.models.studies.denoise import (
     exact_prior,
     gaussian_losses,
 )
-from echotrain.models.studies.slices import SimulatedScans
-from echotrain.models.trained_range import TrainedRange
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """Return a study of two small images by untrained networks."""
-    folder = tmp_path_factory.mktemp("models")
-    for name, kind, architecture, options in (
-        ("tiny", "prior", "diffusion_prior", {"channels": [4], "blocks": 1, "embedding": 4}),
-        ("sure-denoiser", "supervised", "sure_denoiser", {"channels": 2, "pools": 1}),
-    ):
-        card = ModelCard(
-            name=name,
-            version=1,
-            kind=kind,
-            architecture=architecture,
-            options=options,
-            trained=TrainedRange(acceleration=(1, 1), matrix=(8, 64), coils=(1, 8), snr=(1, 100), masks=("uniform",)),
-            data=(),
-            recipe=name,
-            seed=0,
-            hardware="none",
-            steps=0,
-            wall_seconds=0,
-            cpu_seconds=0,
-            torch="2",
-            date=dt.date(2020, 1, 1),
-            limits="untrained",
-        )
-        write_model(folder / name, build(architecture, options).state_dict(), card)
-    y, x = np.mgrid[-1:1:16j, -1:1:16j]
-    images = np.array([np.where(x**2 + y**2 < r, 150, 0) for r in (0.4, 0.6)], np.uint8)
+def study(models, scans):
+    """Return a study of small images by untrained networks."""
     return DenoiseStudy(
-        slices=SimulatedScans("discs", images),
-        prior="tiny",
-        folders=(folder,),
-        levels=(0.2,),
-        steps=(2, 20),
-        samples=4,
-        device="cpu",
+        slices=scans, prior="tiny", folders=(models,), levels=(0.2,), steps=(2, 20), samples=4, device="cpu"
     )
 
 
