@@ -24,6 +24,8 @@ SNR = 30.0
 """Of simulated scans, near the real brain's: local phase depends on it."""
 _QUANTILES = (0.1, 0.5, 0.9)
 _SEED = 0
+_SHOWN = 0.95  # quantile: outliers, infinite g-factors too, stand beyond the right end
+_BINS = 25
 
 
 def real_statistics() -> dict[str, Statistics]:
@@ -57,7 +59,7 @@ def acquisition_table(real: Mapping[str, Statistics], simulated: Mapping[str, Se
 
 
 def draw_acquisition(path: Path, real: Mapping[str, Statistics], simulated: Mapping[str, Sequence[Statistics]]) -> None:
-    """Write a PNG: the distribution of each statistic among simulated scans, and real scans as lines."""
+    """Write a PNG: the distribution of each statistic among simulated scans, and the three real scans as lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes half a second to import
     from matplotlib.figure import Figure
 
@@ -71,13 +73,17 @@ def draw_acquisition(path: Path, real: Mapping[str, Statistics], simulated: Mapp
     for name, axis in zip(names, axes, strict=False):
         samples = [np.array([one[name] for one in many]) for many in simulated.values()]
         lines = [one[name] for one in real.values()]
-        finite = np.concatenate([*samples, lines])
-        finite = finite[np.isfinite(finite)]
-        edges = np.linspace(finite.min(), max(finite.max(), finite.min() + 1e-9), 25)
+        shown = np.concatenate(
+            [*(np.clip(one, *np.quantile(one, (0, _SHOWN), method="nearest")) for one in samples), lines]
+        )
+        shown = shown[np.isfinite(shown)]
+        edges = np.linspace(shown.min(), max(shown.max(), shown.min() + 1e-9), _BINS)
         for colour, (label, values) in enumerate(zip(simulated, samples, strict=True)):
             axis.hist(values[np.isfinite(values)], edges, color=f"C{colour}", alpha=0.5, label=label)
-        for style, (label, value) in zip(("-", "--", ":"), zip(real, lines, strict=True), strict=False):
+        for style, (label, value) in zip(("-", "--", ":"), zip(real, lines, strict=True), strict=True):
             axis.axvline(value, color="black", linestyle=style, linewidth=1.5, label=label)
+        margin = edges[1] - edges[0]
+        axis.set_xlim(edges[0] - margin, edges[-1] + margin)
         axis.set_title(name, fontsize=9)
         axis.tick_params(labelsize=8)
         axis.set_yticks([])

@@ -60,4 +60,4 @@ def write_findings(file: Path, findings: Iterable[Finding]) -> None:
     with file.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.writer(opened, lineterminator="\n")
         writer.writerow(_FIELDS)
-        writer.writerows((*dataclasses.astuple(f)[:-1], f"{f.value:.5g}") for f in findings)
+        writer.writerows((*dataclasses.astuple(f)[:-1], f"{f.value:.7g}") for f in findings)

@@ -15,7 +15,7 @@ def weights_parts(findings: Sequence[Finding]) -> dict[str, str]:
     """Return the generated parts of the page by name.
 
     A column is a method; a model has one for each label, a classical method, which no training changes, only that of
-    its last label. The best of each row is bold.
+    its last label. The best of each row is bold, where there are several.
     """
     parts = {}
     for table in dict.fromkeys(f.table for f in findings):
@@ -35,7 +35,12 @@ def _by_method(members: Sequence[Finding]) -> str:
         line = [values.get((row, *column)) for column in columns]
         known = [value for value in line if value is not None]
         best = max(known) if decibels else min(known)
-        rows.append([row, *(_text(value, ".2f" if decibels else ".3g", bold=value == best) for value in line)])
+        rows.append(
+            [
+                row,
+                *(_text(value, ".2f" if decibels else ".3g", bold=len(known) > 1 and value == best) for value in line),
+            ]
+        )
     header = [f"{name}, {label}" if _is_model(name) else name for name, label in columns]
     return f"{members[0].table}\n\n{markdown_table(['', *header], rows)}"
 

@@ -50,13 +50,13 @@ def acquisition_statistics(
     along_y, along_x = edge_power(image[0].abs().numpy() if magnitude is None else magnitude)
     rough = {width: phase_roughness(image[0].numpy(), width) for width in WIDTHS}
     return {
-        **{f"phase roughness at {width} pixels, rms, rad": values[0] for width, values in rough.items()},
-        **{f"phase roughness at {width} pixels, robust SD, rad": values[1] for width, values in rough.items()},
+        **{f"phase roughness at {width} px, rms, rad": values[0] for width, values in rough.items()},
+        **{f"phase roughness at {width} px, robust SD, rad": values[1] for width, values in rough.items()},
         "turn of the maps, rad a field of view": coils.turn,
         "slope of the maps' moduli, rad a field of view": coils.slope,
         "coils": float(len(kspace)),
         "effective coils": coils.effective,
-        "mean g-factor at R = 4": coils.g_mean,
+        "median g-factor at R = 4": coils.g_median,
         "95th percentile of the g-factor at R = 4": coils.g_high,
         "SNR of the body": float(image.abs()[body].mean()) / max(estimated_noise(measurements), 1e-30),
         "correlation of noise between coils": correlation,

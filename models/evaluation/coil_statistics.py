@@ -22,10 +22,10 @@ class CoilStatistics:
     effective: float
     """Participation ratio of the eigenvalues of the coils' covariance over the body, (sum l)^2 / sum l^2: 1 if all
     coils see the same, their number if each sees a part of its own as bright as the others'."""
-    g_mean: float
-    """Mean g-factor of SENSE at every fourth line, over the body; infinite ones left out."""
+    g_median: float
+    """Median g-factor of SENSE at every fourth line, over the body; infinite where coils cannot unfold half of it."""
     g_high: float
-    """Its 95th percentile, infinite ones counted."""
+    """Its 95th percentile."""
 
 
 def coil_statistics(maps: Tensor, body: Tensor) -> CoilStatistics:
@@ -46,13 +46,13 @@ def coil_statistics(maps: Tensor, body: Tensor) -> CoilStatistics:
     vectors = maps.to(torch.complex128)
     seen = vectors[:, body]
     eigenvalues = torch.linalg.eigvalsh(seen @ seen.mH)
-    g = sense_g_factor(maps[None], (4,))[0][body & (maps.abs().sum(dim=0) > 0)]
+    g = sense_g_factor(maps[None], (4,))[0][body & (maps.abs().sum(dim=0) > 0)].sort().values
     return CoilStatistics(
         turn=_turn(vectors, body),
         slope=_turn(vectors.abs().to(torch.complex128), body),
         effective=float(eigenvalues.sum() ** 2 / eigenvalues.square().sum()),
-        g_mean=float(g[g.isfinite()].mean()),
-        g_high=float(g.sort().values[int(0.95 * (len(g) - 1))]),
+        g_median=float(g[len(g) // 2]),
+        g_high=float(g[int(0.95 * (len(g) - 1))]),
     )
 
 

@@ -24,6 +24,6 @@ def test_tissue_makes_a_phase_rougher(heads):
         )
         for p in ((0.0, 0.0), (2.0, 2.0))
     )
-    name = "phase roughness at 2 pixels, rms, rad"
+    name = "phase roughness at 2 px, rms, rad"
     assert rough[name] > 3 * smooth[name]
     assert rough["coils"] == smooth["coils"]

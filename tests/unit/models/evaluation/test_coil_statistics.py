@@ -30,11 +30,11 @@ def test_coils_that_see_quarters_are_four_and_need_no_unfolding():
         maps[coil, 16 * coil : 16 * coil + 16] = 1
     found = coil_statistics(maps, EVERYWHERE)
     assert found.effective == pytest.approx(4)
-    assert found.g_mean == pytest.approx(1)
+    assert found.g_median == pytest.approx(1)
     assert found.g_high == pytest.approx(1)
 
 
 def test_coils_that_see_the_same_are_one_and_cannot_unfold():
     found = coil_statistics(torch.full((4, 64, 64), 0.5 + 0j), EVERYWHERE)
     assert found.effective == pytest.approx(1)
-    assert np.isinf(found.g_high)
+    assert np.isinf(found.g_median)
