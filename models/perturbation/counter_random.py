@@ -51,6 +51,12 @@ def uniform(key: int, rows: NDArray[np.int64], count: int = 1) -> NDArray[np.flo
     return ((bits(key, rows, count) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
+def chance(key: int, rows: NDArray[np.int64], count: int, share: float) -> NDArray[np.bool_]:
+    """Return (N, count) bool, each true with the probability ``share``, which is rounded to 32 bits."""
+    drawn = bits(key, rows, -(-count // 2)).astype("<u8", copy=False).view("<u4")[:, :count]
+    return drawn < round(share * 2**32)
+
+
 def normal(key: int, rows: NDArray[np.int64], count: int = 1) -> NDArray[np.float64]:
     """Return (N, count) float64 of a standard normal distribution."""
     return _quantile("gaussian")(uniform(key, rows, count))

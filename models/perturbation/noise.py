@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .counter_random import Distribution, fast, key_of, uniform
+from .counter_random import Distribution, chance, fast, key_of
 from .readout_kinds import Noise
 
 _AT_ONCE = 2**17
@@ -94,7 +94,7 @@ def _independent(key: int, numbers: NDArray[np.int64], count: int, noise: Noise)
     made = fast(key, numbers, 2 * count, distribution).view(np.complex64)
     if noise.distribution == "impulsive":
         share, ratio = noise.impulse_share, noise.impulse_ratio
-        hit = uniform(key ^ 1, numbers, count) < share
+        hit = chance(key ^ 1, numbers, count, share)
         made *= np.where(hit, np.float32(ratio), np.float32(1)) / np.float32(math.sqrt(1 - share + share * ratio**2))
     return made
 

@@ -47,9 +47,12 @@ def moved(block: ReadoutBlock, motion: Motion, seed: int) -> NDArray[np.complex6
         given = np.array(motion.positions, np.float64).reshape(-1, 3)
         places = given[np.minimum(shot, len(given) - 1)]
     turns = places / np.array(block.extent)
-    across = steps[:, 0] * turns[:, 1] + steps[:, 1] * turns[:, 2]
-    angle = across[:, None] + columns * turns[:, :1]
-    return block.samples * np.exp(-2j * np.pi * angle)[:, None, :].astype(np.complex64)
+    # the ramp along the readout is that of the shot: few to compute, as columns are those of the first up or down
+    ramps, which = np.unique(np.stack([turns[:, 0], *columns[:, [0, -1]].T], axis=1), axis=0, return_inverse=True)
+    along = np.exp(-2j * np.pi * ramps[:, :1] * np.linspace(ramps[:, 1], ramps[:, 2], columns.shape[1], axis=1))
+    across = np.exp(-2j * np.pi * (steps[:, 0] * turns[:, 1] + steps[:, 1] * turns[:, 2]))
+    factor = (along.astype(np.complex64)[which.ravel()] * across.astype(np.complex64)[:, None])[:, None]
+    return block.samples * factor
 
 
 def ghosted(block: ReadoutBlock, ghost: Ghost, seed: int) -> NDArray[np.complex64]:  # noqa: ARG001  # as the others

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from echotrain.models.perturbation.counter_random import bits, fast, key_of, normal, uniform
+from echotrain.models.perturbation.counter_random import bits, chance, fast, key_of, normal, uniform
 
 ROWS = np.arange(400)
 
@@ -61,3 +61,11 @@ def test_rows_and_neighbours_are_uncorrelated():
 def test_uniform_and_normal_numbers_are_what_they_say():
     assert stats.kstest(uniform(3, ROWS, 50).ravel(), "uniform").pvalue > 1e-4
     assert stats.kstest(normal(3, ROWS, 50).ravel(), "norm").pvalue > 1e-4
+
+
+@pytest.mark.parametrize("share", [0, 1e-4, 0.3, 1])
+def test_chances_are_as_stated(share):
+    hit = chance(4, ROWS, 2001, share)
+    assert hit.shape == (400, 2001)
+    assert abs(hit.mean() - share) <= 5 * np.sqrt(share * (1 - share) / hit.size)
+    np.testing.assert_array_equal(chance(4, ROWS[7:9], 2001, share), hit[7:9])
