@@ -57,3 +57,15 @@ def test_a_figure_shows_each_method_above_its_error(heads, tmp_path):
     error = grey[height // 2 :, width // 3 : 2 * width // 3]
     assert (error < 128).mean() > 0.6  # no error is black
     assert file.stat().st_size < 400_000
+
+
+def test_a_figure_is_cut_to_what_the_reference_shows(heads, tmp_path):
+    small, wide = torch.from_numpy(heads[0] / 255.0), torch.zeros(64, 192)
+    wide[:, 64:128] = small
+    files = [tmp_path / "small.png", tmp_path / "wide.png"]
+    for file, reference in zip(files, (small, wide), strict=True):
+        draw_comparison(file, "head", reference, {"half": reference / 2})
+    with Image.open(files[0]) as one, Image.open(files[1]) as other:
+        assert one.size == other.size
+        apart = np.asarray(one.convert("L"), float) - np.asarray(other.convert("L"), float)
+        assert (np.abs(apart) < 10).mean() > 0.97  # their PSNR differs: it is that of all pixels
