@@ -43,7 +43,7 @@ class EstimateSensitivity(Gadget[CalibratedKSpace, CalibratedKSpace | Reconstruc
     epsilon: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Norm of the change relative to that of the sampled data."""
     iterations: Annotated[int, Field(ge=1, le=100)] = 3
-    """Steps; that many gradients, and three reconstructions more than that."""
+    """Steps; three take as long as about ten reconstructions."""
     steps: Annotated[int, Field(ge=1, le=100)] = 4
     """Of the sampler (``dds``), where the model is a prior."""
     samples: Annotated[int, Field(ge=1, le=64)] = 2

@@ -51,7 +51,7 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
     """Norm of the perturbation relative to that of the sampled data; for ``linf``, largest modulus relative to their
     root mean square. 0 gives a copy that is the clean scan to the bit."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Steps, each as long as about four reconstructions."""
+    """Steps, each as long as two or three reconstructions."""
     norm: Literal["l2", "linf"] = "l2"
     """What epsilon bounds: the energy, or each sample."""
     method: Literal["pgd", "adam"] = "pgd"

@@ -7,6 +7,7 @@ from echotrain.models.model_card import ModelError
 from echotrain.models.model_store import shared_store
 from echotrain.models.perturbation.white_box import white_box
 from echotrain.models.perturbation.worst_case import perturbed, worst_case
+from echotrain.models.runtimes import memory
 
 
 @pytest.mark.parametrize("name", ["admm-net", "unet-r8", "brain-edm", "cg-sense"])
@@ -37,3 +38,10 @@ def test_a_loaded_model_is_refused_by_the_name_of_its_twin_with_gradients(make_s
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ModelError, match=r"admn-net.*did you mean 'admm-net'.*without a model: cg-sense, zero-filled"):
         white_box("admn-net", shared_store())
+
+
+def test_slices_whose_gradient_would_not_fit_the_memory_are_refused(make_scan, seeded, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda _device: 1e5)
+    reconstruct = white_box("unet-r8", shared_store(), device="cpu")
+    with pytest.raises(MemoryError, match=r"the gradient of unet-r8@\d+ would take about"):
+        worst_case(reconstruct, make_scan(size=(16, 16)), epsilon=0.01, iterations=1, generator=seeded())
