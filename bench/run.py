@@ -16,6 +16,7 @@ import diffusion_throughput
 import idle
 import memory
 import onnx_runtime
+import perturbation
 import reconstruction
 import startup
 import throughput
@@ -40,6 +41,7 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     14: diffusion.SEVERAL,
     15: (diffusion_memory.samples,),
     16: (diffusion_throughput.slices,),
+    17: perturbation.FIGURES,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
