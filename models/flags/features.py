@@ -11,9 +11,10 @@ from .evidence import Evidence
 from .image_features import peak_over_median, root_mean_square, roughness, smoothed
 from .input_statistics import input_statistics
 from .kspace_features import coil_dropout, column_ratio, jumps, line_coherence, line_levels, spike_ratio
-from .residual_features import band_ratios, evened, excess_kurtosis, lag_correlations, spectral_flatness
+from .residual_features import band_ratios, evened, excess_kurtosis, isolated_lines, lag_correlations, spectral_flatness
 
 _LEAST = 1e-3
+_LINES = ("isolated_line", "isolated_line_contrast", "beside_centre")
 
 
 def features(evidence: Evidence) -> dict[str, float]:
@@ -24,7 +25,7 @@ def features(evidence: Evidence) -> dict[str, float]:
 
     Returns
     -------
-        By name; ``DESCRIPTIONS`` says in words what each is. Those of more methods, of posterior samples and of the
+        By name. Those of more methods, of posterior samples and of the
         sensitivity are there where the evidence has them.
     """
     found = {
@@ -32,6 +33,9 @@ def features(evidence: Evidence) -> dict[str, float]:
         **_of_kspace(evidence),
         **_of_images(evidence),
         **{f"input_{name}": value for name, value in input_statistics(evidence).items()},
+        "log_acceleration": _log(evidence.acceleration),
+        "log_coils": _log(len(evidence.kspace)),
+        "log_snr": _log(root_mean_square(evidence.conventional, evidence.body) / evidence.noise),
     }
     if evidence.deviation is not None:
         found |= _of_spread(evidence)
@@ -59,6 +63,8 @@ def _of_residuals(evidence: Evidence) -> dict[str, float]:
         found[f"{name}_residual_kurtosis"] = math.log1p(max(excess_kurtosis(even[:, evidence.sampled]), -0.9))
         found[f"{name}_residual_spike"] = _log(spike_ratio(residual, evidence.sampled))
         found[f"{name}_residual_column"] = _log(column_ratio(residual, evidence.sampled))
+        for what, ratio in zip(_LINES, isolated_lines(residual, evidence.sampled), strict=True):
+            found[f"{name}_{what}"] = _log(ratio)
         uneven = jumps(line_levels(residual, evidence.sampled))
         found[f"{name}_residual_line"] = float(uneven.max(initial=0))
     found["residual_flatness"] = spectral_flatness(evidence.misfit)

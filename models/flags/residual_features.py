@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coils.calibration_region import calibration_region
 from .evidence import Complex
 
 BANDS: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -44,6 +45,46 @@ def band_ratios(residual: Complex, sampled: NDArray[np.bool_]) -> Mapping[str, N
         ring = sampled & (distance >= low) & (distance < high)
         ratios[name] = np.sqrt(power[:, ring].mean(axis=1, dtype=np.float64)) if ring.any() else np.zeros(len(power))
     return ratios
+
+
+def isolated_lines(residual: Complex, sampled: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Compare residuals of single lines, those outside the fully sampled centre, in the inner quarter of the readout.
+
+    A worst-case perturbation puts its norm on few of them: on those beside the gaps that an image is filled in from.
+
+    Parameters
+    ----------
+    residual
+        (coils, ky, kx) in units of the noise.
+    sampled
+        (ky, kx) bool.
+
+    Returns
+    -------
+    largest
+        Root mean square of the line that has most, in units of the noise.
+    contrast
+        That over the median line's.
+    beside_centre
+        Mean of the lines within a tenth of the matrix of the centre, over the mean of the centre's.
+
+    All 1 with fewer than three such lines.
+    """
+    _, height, width = residual.shape
+    lines: NDArray[np.bool_] = np.asarray(sampled.any(axis=1))
+    centre = calibration_region(lines[None])[1]
+    outside = lines.copy()
+    outside[max(0, centre.start - 1) : centre.stop + 1] = False
+    inner = np.s_[max(0, width // 2 - width // 8) : width // 2 + width // 8 + 1]
+    level = np.sqrt(np.mean(np.abs(residual[:, :, inner]) ** 2, axis=(0, 2), dtype=np.float64))
+    single = level[outside]
+    if len(single) < 3 or not np.median(single) > 0:
+        return 1.0, 1.0, 1.0
+    near = np.zeros(height, np.bool_)
+    near[max(0, centre.start - height // 10) : centre.stop + height // 10] = True
+    beside, middle = level[outside & near], level[centre][lines[centre]]
+    ratio = float(beside.mean() / middle.mean()) if len(beside) and len(middle) and middle.mean() > 0 else 1.0
+    return float(single.max()), float(single.max() / np.median(single)), ratio
 
 
 def evened(residual: Complex, sampled: NDArray[np.bool_], rings: int = 16) -> Complex:

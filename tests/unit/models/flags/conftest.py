@@ -10,7 +10,7 @@ SIDE, COILS = 64, 4
 
 @pytest.fixture
 def scan():
-    """``scan(noise=1.0, every=2, **fields)``: evidence of a soft disc of 30 noises, its judged image the truth itself."""
+    """``scan(**fields)``: evidence of a soft disc of 30 noises, its images the truth itself."""
 
     def make(*, noise=1.0, added=0.0, every=2, seed=0, **fields):
         generator = torch.Generator().manual_seed(seed)

@@ -8,10 +8,10 @@ from echotrain.models.flags.input_statistics import input_statistics
 
 def test_a_disc_is_round_symmetric_and_of_one_brightness(scan):
     found = input_statistics(scan())
-    assert found["support"] == pytest.approx(np.pi * 0.35**2, rel=0.2)
+    assert found["support"] == pytest.approx(np.pi * 0.4**2, rel=0.1)  # the soft edge up to a tenth of the peak
     assert found["elongation"] == pytest.approx(1, abs=0.02)
     assert found["symmetry"] == pytest.approx(1, abs=0.02)
-    assert found["middle"] == found["bright"] == pytest.approx(1, abs=0.02)
+    assert 0.9 < found["middle"] <= found["bright"] <= 1
 
 
 def test_an_ellipse_is_as_elongated_as_its_axes(scan):

@@ -5,6 +5,7 @@ from echotrain.models.flags.residual_features import (
     band_ratios,
     evened,
     excess_kurtosis,
+    isolated_lines,
     lag_correlations,
     radius,
     spectral_flatness,
@@ -76,3 +77,22 @@ def test_the_flatness_of_a_single_wave_and_of_nothing_is_zero():
     wave = np.exp(2j * np.pi * np.arange(64) * 5 / 64)[:, None] * np.ones(64)
     assert spectral_flatness(wave.astype(np.complex64)) < 1e-6
     assert spectral_flatness(np.zeros((8, 8), np.complex64)) == 0
+
+
+def test_the_line_that_holds_twice_the_residual_of_the_others_is_found(noise):
+    sampled = np.zeros((64, 64), bool)
+    sampled[::4] = sampled[28:37] = True
+    residual = noise(4, 64, 64) * sampled
+    largest, contrast, beside = isolated_lines(residual, sampled)
+    assert largest == pytest.approx(1, abs=0.2)
+    assert contrast == pytest.approx(1, abs=0.2)
+    assert beside == pytest.approx(1, abs=0.15)
+    residual[:, 40] *= 3
+    largest, contrast, beside = isolated_lines(residual, sampled)
+    assert largest == pytest.approx(3, rel=0.2)
+    assert contrast == pytest.approx(3, rel=0.2)
+    assert beside > 1.5
+
+
+def test_a_scan_without_isolated_lines_has_none_to_tell_of(noise):
+    assert isolated_lines(noise(2, 64, 64), ALL) == (1, 1, 1)
