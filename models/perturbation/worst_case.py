@@ -72,7 +72,8 @@ def worst_case(
     region, target
         See ``Objective``.
     start
-        (batch, coils, [kz,] ky, kx) complex where to start, projected, e.g. what a smaller epsilon found; None: random.
+        (batch, coils, [kz,] ky, kx) complex where to start, projected: e.g. what half the epsilon found, times two.
+        None: random.
     together
         Items that are reconstructed together, which bounds the memory; None: all.
 

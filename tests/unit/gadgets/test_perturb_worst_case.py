@@ -253,3 +253,16 @@ def test_a_session_that_ends_ends_the_search(scans):
     scan, record = plain(scans)
     with pytest.raises(Cancelled):
         perturb(scan, record, context={"cancelled": lambda: True})
+
+
+@pytest.mark.parametrize(
+    ("options", "variant"),
+    [
+        ({}, "worst_case(unet-r8, eps=0.01)"),
+        ({"norm": "linf", "method": "adam"}, "worst_case(unet-r8, eps=0.01, linf, adam)"),
+        ({"region": (1, 2, 3, 4)}, "worst_case(unet-r8, eps=0.01, region=1-2-3-4)"),
+    ],
+)
+def test_attacks_that_differ_have_names_that_differ(options, variant):
+    (wanted,) = PerturbWorstCase(surrogate="unet-r8", **options)._wanted
+    assert wanted.label == variant
