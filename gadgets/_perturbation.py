@@ -51,7 +51,7 @@ def specified(given: Kind | None, text: str | None, kinds: tuple[type[Kind], ...
 
 def seeded(perturbation: Kind, context: Context) -> tuple[Kind, int]:
     """Return it with the seed that it has or else the session's, and that seed."""
-    seed = context.seed if perturbation.seed is None else perturbation.seed
+    seed = context.seed % 2**63 if perturbation.seed is None else perturbation.seed
     return perturbation.model_copy(update={"seed": seed}), seed
 
 
@@ -69,7 +69,7 @@ def meta_of(before: Mapping[str, MetaValue], perturbation: Specification) -> Map
 
 def prepared_of(before: Preparation, gadget: str, perturbation: Specification) -> Preparation:
     """Say on readouts what was done to them."""
-    step = f"{gadget}: {perturbation.label}, seed {perturbation.seed}"
+    step = f"{gadget}: {perturbation.label}"
     return replace(
         before,
         variant=variant_of(before.variant, perturbation),

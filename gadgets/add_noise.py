@@ -117,7 +117,7 @@ class AddNoise(Gadget[Readouts | KSpace, Readouts | KSpace]):
         changes: dict[str, Any] = {
             "variant": variant_of(message.variant, self._noise),
             "meta": meta_of(message.meta, self._noise),
-            "history": (*message.history, f"add_noise: {self._noise.label}, seed {self._noise.seed}"),
+            "history": (*message.history, f"add_noise: {self._noise.label}"),
         }
         if "imaging" in self._noise.readouts:
             changes["data"] = self._noisy(message, lines, columns, level)

@@ -77,7 +77,7 @@ class InsertStructure(Gadget[CalibratedKSpace, CalibratedKSpace]):
                 calibration=_calibration_plus(kspace, added),
             )
         meta = {**meta_of(kspace.meta, self._structure), "EchotrainStructure": where}
-        step = f"insert_structure: {self._structure.label}, seed {self._structure.seed}, {where}"
+        step = f"insert_structure: {self._structure.label}, {where}"
         variant = variant_of(kspace.variant, self._structure)
         changed = replace(changed, variant=variant, meta=meta, history=(*kspace.history, step))
         yield replace(message, kspace=changed, history=(*message.history, step))

@@ -32,9 +32,10 @@ class Specification(BaseModel):
 
     @property
     def label(self) -> str:
-        """Name of the perturbed copy: kind, and what differs from the defaults."""
+        """Name of the perturbed copy: kind, what differs from the defaults, and the seed, so that copies are apart."""
         fields = type(self).model_fields
-        told = {name: getattr(self, name) for name in fields if name not in {"kind", "seed", "covariance"}}
+        names = [*(name for name in fields if name not in {"kind", "seed", "covariance"}), "seed"]
+        told = {name: getattr(self, name) for name in names}
         told = {name: value for name, value in told.items() if value != fields[name].default}
         return f"{self.kind}({', '.join(f'{name}={_short(value)}' for name, value in told.items())})"
 

@@ -92,6 +92,11 @@ class RandomControl(Specification):
         """No amount."""
         return self.epsilon == 0
 
+    @property
+    def label(self) -> str:
+        """Norm: there is one control beside a worst case."""
+        return f"random_control(epsilon={self.epsilon:g})"
+
 
 Corruption = Annotated[
     Spikes

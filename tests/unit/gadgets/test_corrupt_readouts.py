@@ -108,7 +108,7 @@ def test_no_amount_passes_the_very_samples_under_a_label(scans, nothing):
     (out,) = scans.run(scan, CorruptReadouts(perturbation=nothing), lines)
     assert out.samples is lines.samples
     assert out.headers is lines.headers
-    assert out.prepared.variant == nothing.label
+    assert out.prepared.variant == nothing.model_copy(update={"seed": 0}).label
 
 
 def images_of(scans, scan, gadget, *messages, seed=5):
@@ -149,12 +149,13 @@ def test_clean_and_perturbed_go_side_by_side_and_neither_knows_of_the_other(scan
     alone = images_of(scans, scan, CorruptReadouts(perturbation=kind), *messages)
     clean = images_of(scans, scan, None, *messages)
     found = {image.meta["EchotrainVariant"]: image for image in both}
-    assert set(found) == {"acquired", kind.label}
+    label = kind.model_copy(update={"seed": 5}).label
+    assert set(found) == {"acquired", label}
     assert found["acquired"].pixels.tobytes() == clean[0].pixels.tobytes()
     assert found["acquired"].meta["EchotrainNoise"] == "prewhitened with this scan"
-    assert found[kind.label].pixels.tobytes() == alone[0].pixels.tobytes()
-    assert found[kind.label].header["image_series_index"] != found["acquired"].header["image_series_index"]
-    missing = int(found[kind.label].meta["EchotrainMissingLines"])
+    assert found[label].pixels.tobytes() == alone[0].pixels.tobytes()
+    assert found[label].header["image_series_index"] != found["acquired"].header["image_series_index"]
+    missing = int(found[label].meta["EchotrainMissingLines"])
     assert (missing > 0) == (kind.kind == "dropped")
     assert found["acquired"].meta["EchotrainMissingLines"] == "0"
 
@@ -168,11 +169,16 @@ def test_perturbations_add_up_unless_only_the_acquired_are_asked_for(scans):
         return {block.prepared.variant: block for block in out}
 
     every = variants(CorruptReadouts(perturbation=s.Ghost(phase=1), keep_clean=True))
-    assert set(every) == {"acquired", "gain_drift(change=1)", "ghost(phase=1)", "gain_drift(change=1)+ghost(phase=1)"}
-    texts = every["gain_drift(change=1)+ghost(phase=1)"].prepared.meta["EchotrainPerturbation"]
+    assert set(every) == {
+        "acquired",
+        "gain_drift(change=1, seed=0)",
+        "ghost(phase=1, seed=0)",
+        "gain_drift(change=1, seed=0)+ghost(phase=1, seed=0)",
+    }
+    texts = every["gain_drift(change=1, seed=0)+ghost(phase=1, seed=0)"].prepared.meta["EchotrainPerturbation"]
     assert [s.parse(text).kind for text in texts] == ["gain_drift", "ghost"]
     apart = variants(CorruptReadouts(perturbation=s.Ghost(phase=1), keep_clean=True, only_acquired=True))
-    assert set(apart) == {"acquired", "gain_drift(change=1)", "ghost(phase=1)"}
+    assert set(apart) == {"acquired", "gain_drift(change=1, seed=0)", "ghost(phase=1, seed=0)"}
 
 
 def test_exchanged_lines_come_to_each_others_places_in_k_space(scans):
@@ -236,7 +242,7 @@ def test_non_cartesian_readouts_are_gathered_apart_by_variant(scans):
     spokes = replace(spokes, trajectory=rng.uniform(-0.5, 0.5, (8, 16, 2)).astype(np.float32))
     gadget = CorruptReadouts(perturbation=s.Spikes(share=0.5, size=1, seed=1), keep_clean=True)
     out = scans.run(scan, [gadget, AccumulateTrajectories()], *scans.cut(spokes, [3]))
-    assert sorted(k.variant for k in out) == ["acquired", "spikes(share=0.5, size=1)"]
+    assert sorted(k.variant for k in out) == ["acquired", "spikes(share=0.5, size=1, seed=1)"]
     assert all(k.readouts == 8 and k.missing == 0 for k in out)
     np.testing.assert_array_equal(np.moveaxis(out[0].data, 0, 1), spokes.samples)
     with pytest.raises(DataError, match="no Cartesian grid"):
@@ -279,4 +285,16 @@ def test_a_session_that_is_perturbed_twice_has_noise_of_its_own_for_each_variant
     gadgets = [AddNoise(perturbation=s.Noise(level=0)), AddNoise(perturbation=s.Noise(level=1, unit="scan_noise"))]
     *_, out = scans.run(scan, gadgets, noise, scan.all_lines())
     assert isinstance(out, Readouts)
-    assert out.prepared.variant == "noise(level=0)+noise(level=1, unit=scan_noise)"
+    assert out.prepared.variant == "noise(level=0, seed=0)+noise(level=1, unit=scan_noise, seed=0)"
+
+
+def test_copies_that_differ_in_their_seed_alone_are_kept_apart(scans):
+    scan = scans.Scan()
+    gadgets = [
+        CorruptReadouts(perturbation=s.Spikes(share=0.5, size=1, seed=n), keep_clean=True, only_acquired=True)
+        for n in (1, 2)
+    ]
+    out = [m for m in scans.run(scan, [*gadgets, Accumulate()], scan.all_lines()) if isinstance(m, KSpace)]
+    assert len(out) == 3
+    assert len({m.variant for m in out}) == 3
+    assert len({m.data.tobytes() for m in out}) == 3

@@ -102,7 +102,7 @@ def test_what_is_no_finite_number_is_refused():
 
 
 def test_labels_name_what_was_set():
-    assert s.Spikes(share=0.01, size=3, seed=4).label == "spikes(share=0.01, size=3)"
+    assert s.Spikes(share=0.01, size=3, seed=4).label == "spikes(share=0.01, size=3, seed=4)"
     assert s.Motion(every=8, positions=((1, 0, 0),)).label == "motion(every=8, positions=[[1, 0, 0]])"
     assert s.WorstCase(model="admm-net", epsilon=0.01, iterations=9).label == "worst_case(admm-net, eps=0.01)"
 
