@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries read in the environment when they are loaded."""
 
 
 def limit_threads(threads: int) -> None:
@@ -17,7 +18,7 @@ def limit_threads(threads: int) -> None:
     threads
         At least 1.
     """
-    os.environ.update(dict.fromkeys(_POOLS, str(threads)))
+    os.environ.update(dict.fromkeys(POOLS, str(threads)))
     import torch  # after the environment was set
 
     torch.set_num_threads(threads)  # torch may have been imported before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,14 @@ class RowsFile:
         """Keep the rows of one unit, all or none of them."""
         self.rows += rows
         self.seconds += seconds
+        self._write()
+
+    def arrange(self, order: Callable[[Any], int]) -> None:
+        """Put rows in an order, whatever they came in: several processes leave the file that one leaves."""
+        self.rows.sort(key=order)
+        self._write()
+
+    def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         kept = toml_text({"settings": self._settings, "run": {"seconds": round(self.seconds, 1)}})
         _replace(self._file.with_suffix(".toml"), kept)

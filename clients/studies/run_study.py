@@ -8,9 +8,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any
 
 from ...models.studies.study import Study, Unit
+from ..cli._threads import POOLS
 from .rows_file import RowsFile
 
 _work: Callable[[Unit], list[Any]] | None = None  # of this process, where it is one of several
@@ -38,7 +40,8 @@ def run_study(study: Study[Any], kept: RowsFile, *, processes: int) -> None:
     )
 
     units = study.units()
-    done = units_done(study, units, kept.rows)
+    unit_of = _unit_of(study, len(units[0]))
+    done = {unit_of(row) for row in kept.rows}  # of a unit's rows all are kept, or none
     left = [unit for unit in units if unit not in done]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # the speed is that of the whole run: units are few and slow
@@ -49,12 +52,14 @@ def run_study(study: Study[Any], kept: RowsFile, *, processes: int) -> None:
             kept.add(rows, time.monotonic() - before)
             before = time.monotonic()
             progress.advance(task)
+    order = {unit: number for number, unit in enumerate(units)}
+    if left:
+        kept.arrange(lambda row: order[unit_of(row)])
 
 
-def units_done(study: Study[Any], units: Sequence[Unit], rows: Sequence[Any]) -> set[Unit]:
-    """Return the units that rows are of; a unit's rows are kept all or none."""
-    names = [field.name for field in dataclasses.fields(study.row)][: len(units[0])]
-    return {tuple(getattr(row, name) for name in names) for row in rows}
+def _unit_of(study: Study[Any], length: int) -> Callable[[Any], Unit]:
+    names = [field.name for field in dataclasses.fields(study.row)][:length]
+    return lambda row: tuple(getattr(row, name) for name in names)
 
 
 def _computed(study: Study[Any], units: Sequence[Unit], processes: int) -> Iterator[list[Any]]:
@@ -63,10 +68,12 @@ def _computed(study: Study[Any], units: Sequence[Unit], processes: int) -> Itera
     if processes == 1:
         yield from map(study.start(), units)
         return
-    threads = max((os.cpu_count() or 1) // processes, 1)
     # a forked process would share the threads of torch, which do not survive that
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawning, initializer=_start, initargs=(study, threads)) as pool:
+    with (
+        _threads_each(max((os.cpu_count() or 1) // processes, 1)),
+        ProcessPoolExecutor(processes, spawning, initializer=_start, initargs=(study,)) as pool,
+    ):
         try:
             for future in as_completed([pool.submit(_one, unit) for unit in units]):
                 yield future.result()
@@ -74,11 +81,22 @@ def _computed(study: Study[Any], units: Sequence[Unit], processes: int) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
-def _start(study: Study[Any], threads: int) -> None:
-    global _work  # noqa: PLW0603 - what a process has loaded stays with it
-    from ..cli._threads import limit_threads
+@contextmanager
+def _threads_each(threads: int) -> Iterator[None]:
+    """Have processes that begin meanwhile compute with so many threads: they take over the environment."""
+    before = {name: os.environ.get(name) for name in POOLS}
+    os.environ.update(dict.fromkeys(POOLS, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
-    limit_threads(threads)
+
+def _start(study: Study[Any]) -> None:
+    global _work  # noqa: PLW0603 - what a process has loaded stays with it
     _work = study.start()
 
 

@@ -117,7 +117,7 @@ def carry_out(
     report = study.report(kept.rows)
     run = {
         "Command": f"`echotrain {' '.join(sys.argv[1:])}`",
-        "Machine": f"{hardware(find_device(device))} a process, {processes} process(es)",
+        "Machine": f"{hardware(find_device(device))}, shared by {processes} process(es)",
         "Time": f"{kept.seconds / 60:.1f} minutes, interrupted runs included",
         "Rows": f"[{file.name}]({file.name}), settings and weights in [{file.stem}.toml]({file.stem}.toml)",
     }

@@ -42,6 +42,15 @@ def test_a_study_writes_rows_figure_and_a_report_with_every_condition_and_goes_o
     assert files["csv"].read_text() == "".join(kept)
 
 
+def test_several_processes_leave_the_rows_that_one_leaves(run, tmp_path):
+    one, file = ("--iterations", "1"), tmp_path / "out" / "transfer-quick.csv"
+    assert run(*one).exit_code == 0
+    alone = file.read_text()
+    result = run(*one, "--again", "--processes", "2")
+    assert result.exit_code == 0, result.output
+    assert file.read_text() == alone
+
+
 def test_rows_of_other_settings_are_not_mixed(run):
     one = ("--slices", "1", "--iterations", "1")
     run(*one)
