@@ -9,6 +9,7 @@ import typer
 
 from ... import __version__
 from .calibrate import calibrate
+from .calibrate_flags import calibrate_flags
 from .chains import chains
 from .demo import demo
 from .diffusion_figures import diffusion_figures
@@ -33,8 +34,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, serve, recon, simulate, replay, status, train, evaluate, calibrate, figures):
+for command in (demo, serve, recon, simulate, replay, status, train, evaluate, figures):
     app.command()(command)
+calibration = typer.Typer(name="calibrate", invoke_without_command=True)
+calibration.callback()(calibrate)
+calibration.command("flags")(calibrate_flags)
+app.add_typer(calibration)
 for group in (chains, gadgets, models, recordings, keys, diffusion_figures, study):
     app.add_typer(group)
 

@@ -26,6 +26,7 @@ _SEED = 0
 
 
 def calibrate(
+    context: typer.Context,
     members: Annotated[
         str | None,
         typer.Option(
@@ -65,13 +66,15 @@ def calibrate(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
 ) -> None:
-    """Calibrate the intervals of an ensemble, and evaluate them on other subjects.
+    """Calibrate the intervals of an ensemble, and evaluate them on other subjects; ``flags``: artifact flags.
 
     Risk-controlling prediction sets: with a confidence of 1 - delta, at most a share of alpha of the body's pixels is
     expected outside, of scans like those simulated. The record, calibration-METHOD.toml, says for what it holds.
 
     Goes on where the same command was interrupted: until the record is there, what was computed is kept beside it.
     """
+    if context.invoked_subcommand is not None:
+        return
     import datetime as dt
 
     from rich.progress import track
@@ -97,7 +100,7 @@ def calibrate(
 
     folders = [*([weights] if weights is not None else []), SHIPPED]
     store = ModelStore(*folders)
-    scope = _scope(acceleration, snr, coils, matrix)
+    scope = scope_of(acceleration, snr, coils, matrix)
     construction = _construction(intervals)
     try:
         where = find_device(device)
@@ -112,7 +115,10 @@ def calibrate(
         else:
             names = (members or "").split(",")
             wanted = named_ensemble_of_methods(store, names, _settings_of_members(settings, steps), device=device)
-        seen, unseen = _spread(split_images(HELD_OUT_FILE, HELD_OUT)[1], slices), _spread(read_images(IMAGES), slices)
+        seen, unseen = (
+            spread_over(split_images(HELD_OUT_FILE, HELD_OUT)[1], slices),
+            spread_over(read_images(IMAGES), slices),
+        )
         check_promise(len(seen), alpha, delta)
         folder = output or store.folder(wanted.cards[0].name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +206,8 @@ def _key(
     )
 
 
-def _scope(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange:
+def scope_of(acceleration: str, snr: str, coils: str, matrix: str) -> TrainedRange:
+    """Read the acquisitions to simulate, each LOW,HIGH."""
     from pydantic import ValidationError
 
     from ...engine.errors import ConfigurationError
@@ -225,7 +232,8 @@ def _construction(name: str) -> Construction:
     raise ConfigurationError(f"--intervals is {name!r}, expected {' or '.join(NOMINAL)}")
 
 
-def _spread(images: NDArray[np.uint8], count: int | None) -> NDArray[np.uint8]:
+def spread_over(images: NDArray[np.uint8], count: int | None) -> NDArray[np.uint8]:
+    """Choose some slices, evenly spread; all where there are no more, or None."""
     import numpy as np
 
     chosen = np.linspace(0, len(images) - 1, min(count or len(images), len(images))).round().astype(int)

@@ -1,0 +1,151 @@
+"""``echotrain calibrate flags``: train artifact flags on simulated scans, and judge them on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .calibrate import scope_of, spread_over
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ...models.flags.cases import Attack
+    from ...models.measurements import Measurements
+    from ...models.networks.network import Network
+
+_FILE = "images/brains_train.h5"
+_NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too."
+_SEED, _OTHER_SEED = 0, 1000
+_SPREAD = 1.5
+
+
+def calibrate_flags(
+    judged: Annotated[str, typer.Option(help="Model whose images are judged.")] = "default-supervised",
+    conventional: Annotated[str, typer.Option(help="Method that they are compared with.")] = "sense",
+    slices: Annotated[int, typer.Option(min=10, help="Slices to train on, evenly spread.")] = 160,
+    others: Annotated[int, typer.Option(min=10, help="Slices of other subjects to judge on.")] = 80,
+    iterations: Annotated[int, typer.Option(min=0, help="Steps of a worst case; 0 for none.")] = 5,
+    acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to train for: R")] = "4,8",
+    snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
+    coils: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... number of coils")] = "6,12",
+    matrix: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... pixels a side")] = "192,256",
+    note: Annotated[str, typer.Option(help="What users of the flags have to know.")] = "",
+    weights: Annotated[Path | None, typer.Option(help="Folder of models of your own, NAME/card.toml.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the flags; the judged model's by default.")
+    ] = None,
+) -> None:
+    """Train artifact flags, and judge them on subjects that they were not trained on.
+
+    Every slice's scan is simulated clean, noisy, moved, with a spike, with a structure that only the image has, and
+    attacked by a worst case for the judged model; scans of other objects stand for what is out of distribution. The
+    file, flags-CONVENTIONAL.toml, holds plain numbers that can be read and changed.
+
+    Goes on where the same command was interrupted: until the flags are there, what was computed is kept beside them.
+    """
+    import datetime as dt
+    import json
+
+    from rich.progress import track
+
+    from ...engine.errors import ConfigurationError
+    from ...models.flags.cases import flag_cases
+    from ...models.flags.flag_model import FlagData, FlagModel, flag_file, save_flags
+    from ...models.flags.judging import judge_flags
+    from ...models.flags.objects import random_objects
+    from ...models.flags.table import feature_table
+    from ...models.flags.training import fit_flags, fit_regions, fit_typical, with_distance
+    from ...models.model_card import ModelError
+    from ...models.model_store import SHIPPED, ModelStore
+    from ...models.shared_data import read_images
+    from ...models.uncertainty.classical_members import classical_method
+    from ...models.uncertainty.kept_rows import KeptRows
+    from ..evaluation_cases import IMAGES
+    from ..flags_display import show_flags
+
+    store = ModelStore(*[*([weights] if weights is not None else []), SHIPPED])
+    scope = scope_of(acceleration, snr, coils, matrix)
+    try:
+        card = store.card(judged)
+        reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
+        attack = _attack(store.network(card.name), iterations) if iterations else None
+        seen, unseen = spread_over(read_images(_FILE), slices), spread_over(read_images(IMAGES), others)
+        folder = output or store.folder(card.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        side = min(seen.shape[1:])
+        key = json.dumps([card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen)])
+        kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), key)
+        if len(kept):
+            typer.echo(f"going on after {len(kept)} of {len(seen) + len(unseen)} slices")
+        train = flag_cases(
+            seen, random_objects(len(seen), side, seed=_SEED), scope, seed=_SEED, attack=attack, spread=_SPREAD
+        )
+        judge = flag_cases(unseen, _strange(len(unseen), side), scope, seed=_OTHER_SEED, attack=attack)
+        rows = feature_table(
+            "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, kept
+        )
+        typical = fit_typical(rows)
+        flags = fit_flags(with_distance(rows, typical))
+        regions = fit_regions(rows.regions)
+        rows = feature_table(
+            "judging", track(judge, "judging", total=len(unseen), transient=True), reconstruct, compared, kept
+        )
+        model = FlagModel(
+            judged=card.name,
+            conventional=conventional,
+            date=dt.datetime.now(dt.UTC).date(),
+            weights={card.name: card.sha256},
+            note=note,
+            scope=scope,
+            data=FlagData(file=_FILE, slices=len(seen), seed=_SEED, note=_NOTE),
+            typical=typical,
+            regions=regions,
+            flags=flags,
+            metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
+        )
+        file = save_flags(model, folder)
+        kept.forget()
+    except (ModelError, OSError, ValueError) as error:
+        raise ConfigurationError(str(error)) from None
+    show_flags(model)
+    typer.echo(str(file))
+
+
+def _attack(network: Network, iterations: int) -> Attack:
+    """Worst cases for a network, in the norm of k-space."""
+    import torch
+
+    from ...models.perturbation.worst_case import worst_case
+
+    network.eval().requires_grad_(requires_grad=False)
+
+    def attack(measurements: Measurements, epsilon: float, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return worst_case(network, measurements, epsilon=epsilon, iterations=iterations, generator=generator).delta
+
+    return attack
+
+
+def _strange(count: int, side: int) -> NDArray[np.uint8]:
+    """Pictures of what is no head: real phantoms, turned and flipped, and random objects, in turn."""
+    import numpy as np
+
+    from ...models.flags.objects import random_objects
+    from ...models.fourier import centred_ifft, resized
+    from ...models.shared_data import shared_data
+    from ..fully_sampled import fully_sampled_kspace
+
+    pictures = random_objects(count, side, seed=_OTHER_SEED)
+    for number in range(0, count, 2):
+        name = ("phantom_16ch", "phantom_gre_2ch")[number // 2 % 2]
+        kspace = fully_sampled_kspace(shared_data() / "raw" / f"{name}.h5")
+        coil_images = centred_ifft(resized(kspace, (side, side), (1, 2)), (1, 2))
+        magnitude = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
+        magnitude = np.rot90(magnitude, number // 4 % 4)[:: 1 - 2 * (number // 16 % 2)]
+        pictures[number] = (255 * np.clip(magnitude / np.quantile(magnitude, 0.999), 0, 1)).round()
+    return pictures
