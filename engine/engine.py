@@ -130,6 +130,7 @@ class Engine:
                 noise_store=self.noise_store,
                 kspace_bytes=self.limits.kspace_bytes,
                 notify=runner.notify,
+                decided=lambda action, flag: self.metrics.decisions.labels(action, flag).inc(),
                 cancelled=lambda: runner.cancelled,
             )
         )

@@ -48,6 +48,8 @@ class Context:
     """The operator's limit for the k-space of one image; no chain may ask for more."""
     notify: Callable[[Message], None] = lambda _: None
     """Sends a ``Progress`` or ``Text`` at once, past the gadgets that follow."""
+    decided: Callable[[str, str], None] = lambda _action, _flag: None
+    """Counts an image that a policy decided about, for the engine's metrics: what was done, and for which flag."""
     cancelled: Callable[[], bool] = lambda: False
     """True once the session is to end; slow gadgets ask between steps and raise ``Cancelled``."""
 

@@ -33,6 +33,12 @@ class Metrics:
         self.readouts = Counter("echotrain_readouts", "Readouts received in sessions that ended", registry=ours)
         self.received = Counter("echotrain_received_bytes", "Bytes received in sessions that ended", registry=ours)
         self.images = Counter("echotrain_images", "Images sent", registry=ours)
+        self.decisions = Counter(
+            "echotrain_decisions",
+            "Images that a policy on artifact flags decided about, by action and worst flag",
+            ["action", "flag"],
+            registry=ours,
+        )
         self.latency = Histogram(
             "echotrain_image_latency_seconds",
             "From the arrival of the data that completed an image to its sending",
