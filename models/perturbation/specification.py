@@ -73,7 +73,7 @@ class WorstCase(Specification):
     @property
     def label(self) -> str:
         """Model and budget, and what differs from the defaults that tell attacks apart."""
-        others = [value for value, default in ((self.norm, "l2"), (self.method, "pgd")) if value != default]
+        others: list[str] = [value for value, default in ((self.norm, "l2"), (self.method, "pgd")) if value != default]
         if self.region is not None:
             others.append(f"region={'-'.join(map(str, self.region))}")
         return f"worst_case({', '.join([self.model, f'eps={self.epsilon:g}', *others])})"
