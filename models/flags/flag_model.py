@@ -138,7 +138,7 @@ def load_flags(file: Path) -> FlagModel:
     try:
         return FlagModel.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ModelError(f"there are no flags: {file} is missing; echotrain calibrate-flags makes it") from None
+        raise ModelError(f"there are no flags: {file} is missing; echotrain calibrate flags makes it") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'flags'}: {e['msg']}" for e in error.errors())
         raise ModelError(f"flags {file}: {faults}") from None
