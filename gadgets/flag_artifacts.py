@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..engine.errors import ConfigurationError
-from ..engine.gadget import Context, Gadget
+from ..engine.gadget import Context, Gadget, Signature
 from ..engine.logs import get_logger
 from ..engine.messages import Text
 from ..engine.records import CalibratedKSpace, Reconstruction
@@ -72,6 +72,11 @@ class FlagArtifacts(Gadget[CalibratedKSpace | Reconstruction, CalibratedKSpace |
             self._model = None if self.thresholds and not file.is_file() else load_flags(file)
         except ModelError as error:
             raise ConfigurationError(f"flag_artifacts: {error}") from error
+
+    def types(self) -> Signature:
+        """K-space passes only where ``keep_kspace`` lets it."""
+        made = (Reconstruction, Text)
+        return Signature((CalibratedKSpace, Reconstruction), (CalibratedKSpace, *made) if self.keep_kspace else made)
 
     def start(self, context: Context) -> None:
         """Load the numerics: the first image would wait for them."""
