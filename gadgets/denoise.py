@@ -56,8 +56,9 @@ class Denoise(Gadget[Reconstruction, Reconstruction | Text]):
     """Of a single image: True for a float32 magnitude, False for the complex image."""
     keep_original: bool = False
     """Give the noisy image too, before its denoised one: magnitude or complex as ``magnitude`` says."""
-    runtime: Literal["torch", "compiled", "onnx"] = "onnx"
-    """What computes the prior: ONNX Runtime, whose first use of a prior takes seconds, PyTorch, or PyTorch compiled."""
+    runtime: Literal["auto", "torch", "compiled", "bfloat16", "onnx"] = "auto"
+    """What computes the prior: ``auto`` for the fastest here (PyTorch in bfloat16 where the processor has instructions
+    for it, else ONNX Runtime, whose first use of a prior takes seconds), or one of them."""
     device: str = "auto"
     """``auto`` for a GPU if there is one and else the CPU, or ``cpu``, ``cuda``, ``cuda:1`` ..."""
 

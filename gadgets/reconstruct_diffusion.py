@@ -65,9 +65,10 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
     deadline: Annotated[float, Field(gt=0)] | None = None
     """Seconds that one image may take, all its samples together: so many fewer steps are taken, and the image says
     so. None: all steps, however long it takes."""
-    runtime: Literal["torch", "compiled", "onnx"] = "onnx"
-    """What computes the prior: ONNX Runtime, whose first use of a prior takes seconds, PyTorch, or PyTorch compiled.
-    Samplers that differentiate the prior or adapt it need ``torch``."""
+    runtime: Literal["auto", "torch", "compiled", "bfloat16", "onnx"] = "auto"
+    """What computes the prior: ``auto`` for the fastest here (PyTorch in bfloat16 where the processor has instructions
+    for it, else ONNX Runtime, whose first use of a prior takes seconds; PyTorch for samplers that differentiate the
+    prior or adapt it), or one of them. The images' metadata say which it was."""
     magnitude: bool = True
     """Of a single sample: True for a float32 magnitude, False for the complex image."""
     keep_kspace: bool = False
@@ -104,15 +105,15 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         steps = {} if self.steps is None else {"steps": self.steps}
         try:
             self._sampler = build_sampler(self.sampler, {**self.settings, **steps})
-            self._loaded = shared_store().load_prior(self.prior, device=self.device, runtime=self.runtime)
+            self._loaded = self._load(self.device)
             check_levels(self._sampler, self._loaded)
             self._begin_at = self._start(self.device)
         except (ValueError, ModelError) as error:
             raise ConfigurationError(f"reconstruct_diffusion: {error}") from error
-        if self.sampler in DIFFERENTIATING and self.runtime == "onnx":
+        if self.sampler in DIFFERENTIATING and self.runtime in {"onnx", "bfloat16"}:
             raise ConfigurationError(
-                f'reconstruct_diffusion: the sampler {self.sampler} differentiates the prior, which runtime = "onnx" '
-                'cannot; expected runtime = "torch"'
+                f"reconstruct_diffusion: the sampler {self.sampler} differentiates the prior, which runtime = "
+                f'"{self.runtime}" cannot or not well enough; expected "auto" or "torch"'
             )
         get_logger().info("prior ready", prior=self._loaded.card.label, provider=self._loaded.provider)
 
@@ -128,7 +129,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             try:
                 drawn = self._drawn(volume, message, loaded, begin_at)
             except torch.OutOfMemoryError:  # not even one sample at a time: slowly is better than not at all
-                loaded = shared_store().load_prior(self.prior, device="cpu", runtime=self.runtime)
+                loaded = self._load("cpu")
                 begin_at = self._start("cpu")
                 get_logger().warning("out of GPU memory, sampling on the CPU", prior=loaded.card.label)
                 volume = volume.to(loaded.device)
@@ -143,6 +144,12 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         yield from self._images(message, drawn, volume, models)
         if self.keep_kspace:
             yield message
+
+    def _load(self, device: str) -> LoadedPrior:
+        from ..models.samplers.build import DIFFERENTIATING
+
+        differentiable = self.runtime == "auto" and self.sampler in DIFFERENTIATING
+        return shared_store().load_prior(self.prior, device=device, runtime="torch" if differentiable else self.runtime)
 
     def _drawn(
         self, volume: Measurements, message: CalibratedKSpace, loaded: LoadedPrior, begin_at: Reconstructor | None

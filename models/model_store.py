@@ -114,10 +114,20 @@ class ModelStore:
         return loaded
 
     def load_prior(
-        self, name: str, *, device: str = "auto", runtime: RuntimeName = "onnx", threads: int | None = None
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        runtime: RuntimeName | Literal["auto"] = "onnx",
+        threads: int | None = None,
     ) -> LoadedPrior:
-        """Return a prior ready to denoise; arguments and errors as ``load``."""
+        """Return a prior ready to denoise; arguments and errors as ``load``, ``auto`` for ``fastest_runtime``."""
+        from .runtimes.device import find_device
+        from .runtimes.fastest import fastest_runtime
         from .runtimes.loaded_prior import LoadedPrior, deploy_prior
+
+        if runtime == "auto":
+            runtime = fastest_runtime(find_device(device))
 
         def make(card: ModelCard, network: Network, where: torch.device) -> LoadedPrior:
             return deploy_prior(card, network, device=where, runtime=runtime, threads=threads)

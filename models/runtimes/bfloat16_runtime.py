@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..model_card import ModelError
 from ..networks.network import Network
+from .fastest import multiplies_bfloat16
 from .runtime import Deployment
 
 
@@ -29,7 +30,7 @@ class BFloat16Runtime:
         self, network: Network, *, device: torch.device, weights: str, threads: int | None = None
     ) -> Deployment:
         """Make a network ready to run; see ``Runtime``. ``threads`` are torch's."""
-        if device.type == "cpu" and not _native():
+        if device.type == "cpu" and not multiplies_bfloat16():
             raise ModelError(
                 "bfloat16: this processor has no instructions for it (AVX512_BF16, AMX, or Arm's BF16); "
                 'runtime = "onnx" needs none'
@@ -52,7 +53,3 @@ class _Rounded(nn.Module):
         rounded = (x.to(torch.bfloat16, memory_format=torch.channels_last) for x in inputs)
         result: Tensor = self.block(*rounded)
         return result.float()
-
-
-def _native() -> bool:
-    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)

@@ -103,7 +103,7 @@ def named_ensemble_of_samples(
         As ``build_sampler`` and ``check_levels``, or there is a start and the sampler begins at no image.
     """
     made = build_sampler(sampler, settings)
-    loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "onnx")
+    loaded = store.load_prior(prior, device=device, runtime="torch" if sampler in DIFFERENTIATING else "auto")
     check_levels(made, loaded)
     start = None if start is None else own_name(start)
     begin_at = None if start is None else start_of(made, start, store, device=device)

@@ -258,6 +258,7 @@ def test_nothing_measured_and_values_that_are_not_finite_are_refused(scans):
         ({"start_from": "nett", "settings": {"hot": True}}, "did you mean 'net'"),
         ({"start_from": "tiny", "settings": {"hot": True}}, "no method is named 'tiny'"),
         ({"sampler": "dps", "runtime": "onnx", "settings": {"sigma_max": 80.0}}, "dps differentiates the prior"),
+        ({"sampler": "dps", "runtime": "bfloat16", "settings": {"sigma_max": 80.0}}, "dps differentiates the prior"),
     ],
 )
 def test_what_cannot_be_set_is_refused_before_the_first_readout(scans, fields, complaint):
