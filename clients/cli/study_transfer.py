@@ -35,7 +35,7 @@ def transfer(
     sampler: Annotated[
         str, typer.Option(metavar="NAME[:KEY=VALUE,...]", help="How it reconstructs, settings as in a chain.")
     ] = "dds:steps=10",
-    iterations: Annotated[int, typer.Option(min=1, help="Steps of the attack at each epsilon.")] = 6,
+    iterations: Annotated[int, typer.Option(min=1, help="Steps of the attack at each epsilon.")] = 10,
     together: Annotated[int | None, typer.Option(min=1, help="Slices attacked at once; 1 on a CPU.")] = None,
     output: Output = PAGES,
     processes: Processes = 1,

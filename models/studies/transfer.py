@@ -79,7 +79,7 @@ class TransferStudy:
     epsilons: tuple[float, ...] = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
     """Rising; beside 0."""
     accelerations: tuple[float, ...] = (4.0, 8.0, 12.0)
-    iterations: int = 6
+    iterations: int = 10
     """Steps of the attack at each epsilon, from what the epsilon below has found."""
     together: int = 1
     """Slices, all of one shape, that are attacked at once: more than one saves time on a GPU."""

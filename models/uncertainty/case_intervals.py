@@ -55,7 +55,7 @@ def case_intervals(
     """
     measurements = case.measurements.to(device)
     running = RunningEnsemble(torch.Generator().manual_seed(seed))
-    with torch.inference_mode():
+    with torch.no_grad():  # not in inference mode: some samplers adapt their prior, with gradients of their own
         for image in ensemble(measurements):
             running.add(image)
         intervals = running.intervals(construction, noise_floor(measurements)).cpu()

@@ -11,6 +11,7 @@ from echotrain.models.studies.shift import (
     FEWER,
     MASK,
     SCALES,
+    SCD,
     SEEN,
     SHIFTS,
     SUPERVISED,
@@ -98,7 +99,7 @@ def test_greys_are_inverted_inside_the_head_alone(scans):
 
 def test_ensembles_are_measured_and_drawn(study, tmp_path):
     compute = study.start()
-    rows = [row for unit in ((SUPERVISED, SEEN, 0), (DIFFUSION, UNSEEN, 0)) for row in compute(unit)]
+    rows = [row for unit in ((SUPERVISED, SEEN, 0), (DIFFUSION, UNSEEN, 0), (SCD, UNSEEN, 0)) for row in compute(unit)]
     assert all(0 <= row.risk <= 1 and len(row.risks()) == len(SCALES) for row in rows)
     assert all((np.diff(row.risks()) >= 0).all() for row in rows)
     assert {unit[1] for unit in study.units()} == {SEEN, *SHIFTS}
