@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...models.flags.cases import Attack
-    from ...models.measurements import Measurements
+    from ...models.flags.flag_model import FlagModel
+    from ...models.measurements import Measurements, Reconstructor
+    from ...models.model_card import Metric
     from ...models.networks.network import Network
 
 _FILE = "images/brains_train.h5"
 _NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too."
 _SEED, _OTHER_SEED = 0, 1000
 _SPREAD = 1.5
+_REAL_ACCELERATION = 4.0
 
 
 def calibrate_flags(
     judged: Annotated[str, typer.Option(help="Model whose images are judged.")] = "default-supervised",
     conventional: Annotated[str, typer.Option(help="Method that they are compared with.")] = "sense",
     slices: Annotated[int, typer.Option(min=10, help="Slices to train on, evenly spread.")] = 160,
-    others: Annotated[int, typer.Option(min=10, help="Slices of other subjects to judge on.")] = 80,
+    others: Annotated[int, typer.Option(min=5, help="Slices of other subjects to judge on.")] = 80,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of a worst case; 0 for none.")] = 5,
     acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to train for: R")] = "4,8",
     snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
@@ -108,6 +111,7 @@ def calibrate_flags(
             flags=flags,
             metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
         )
+        model = model.model_copy(update={"metrics": (*model.metrics, _real_alarms(model, reconstruct, compared))})
         file = save_flags(model, folder)
         kept.forget()
     except (ModelError, OSError, ValueError) as error:
@@ -129,6 +133,36 @@ def _attack(network: Network, iterations: int) -> Attack:
         return worst_case(network, measurements, epsilon=epsilon, iterations=iterations, generator=generator).delta
 
     return attack
+
+
+def _real_alarms(model: FlagModel, judged: Reconstructor, conventional: Reconstructor) -> Metric:
+    """Count the clean real scans that have a flag above a notice."""
+    from dataclasses import replace
+
+    from ...models.flags.assess import assess
+    from ...models.flags.evidence import Evidence
+    from ...models.model_card import Metric
+    from ...models.noise_level import estimated_noise
+    from ...models.signal_to_noise import body_snr
+    from ..evaluation_cases import SCANS, scan_case
+
+    told = []
+    for name in SCANS:
+        scan = scan_case(name, _REAL_ACCELERATION).measurements
+        evidence = Evidence(scan, judged(scan)[0].cpu().numpy(), conventional(scan)[0].cpu().numpy())
+        _, coils, height, width = scan.kspace.shape
+        outside = model.outside(
+            weights=model.weights,
+            acceleration=evidence.acceleration,
+            matrix=(height, width),
+            coils=coils,
+            snr=body_snr(replace(scan, noise=estimated_noise(scan))),
+        )
+        report = assess(evidence, model.flags, model, names=(model.judged, model.conventional), outside=outside)
+        told.append(f"{name} {report.severity}{', not calibrated' if report.outside else ''}")
+    loud = sum(" warning" in one or " severe" in one for one in told)
+    case = f"clean real scans at R = {_REAL_ACCELERATION:g}: {'; '.join(told)}"
+    return Metric(case=case, metric="scans above notice", value=loud)
 
 
 def _strange(count: int, side: int) -> NDArray[np.uint8]:

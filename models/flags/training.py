@@ -21,7 +21,7 @@ _HIGHEST: dict[FlagKind, Severity] = {"out_of_distribution": "notice"}
 _FALSE_NOTICES, _FALSE_WARNINGS = 0.05, 0.005
 """Shares of clean scans that may have a flag of one kind: of six kinds, .03 of the clean scans have any warning."""
 _FOLDS = 5
-_STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
+_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _SHRINKAGE = 0.1
 
 
