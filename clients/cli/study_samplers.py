@@ -47,6 +47,7 @@ def samplers(
 
     Goes on where it was interrupted.
     """
+    from ...models.defaults import own_name
     from ...models.studies.samplers import SamplerStudy
 
     with refusals():
@@ -54,7 +55,7 @@ def samplers(
         study = SamplerStudy(
             slices=found,
             prior=prior,
-            supervised=supervised,
+            supervised=own_name(supervised),
             folders=folders(weights),
             acceleration=acceleration,
             budgets=(10, 20) if quick else (10, 20, 50, 100),

@@ -48,7 +48,7 @@ def shift(
 
     Goes on where it was interrupted.
     """
-    from ...models.defaults import own_name
+    from ...models.defaults import DEFAULT_SUPERVISED, own_name
     from ...models.shared_data import read_images, split_images
     from ...models.studies.shift import ShiftStudy
     from ...models.studies.slices import spread
@@ -57,7 +57,8 @@ def shift(
 
     with refusals():
         side, count = matrix or (96 if quick else 192), slices or (6 if quick else 24)
-        seen = spread(split_images(HELD_OUT_FILE, HELD_OUT)[1], max(48, 2 * count))
+        held_out = split_images(HELD_OUT_FILE, HELD_OUT)[1]
+        seen = spread(held_out, 48 if quick else len(held_out))
         study = ShiftStudy(
             seen=seen,
             unseen=spread(read_images(IMAGES), count),
@@ -65,12 +66,12 @@ def shift(
             scans=real_scans(scan) if scan else None,
             members=tuple(own_name(name) for name in members.split(",")),
             prior=prior,
-            begin="default-supervised",
+            begin=DEFAULT_SUPERVISED,
             settings_of_samples={"eta": 0.85, "hot": True, "sigma_max": 0.2, "steps": 10 if quick else 20},
             folders=folders(weights),
             matrix=side,
             samples=3 if quick else 8,
-            adapted=1 if quick else 8,
+            adapted=1 if quick else 6,
             device=device,
             seed=seed,
         )

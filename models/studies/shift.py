@@ -97,12 +97,12 @@ class ShiftStudy:
     """Of the supervised ensemble."""
     prior: str
     begin: str
-    """What the prior's samples begin at: a method or a model."""
+    """What the prior's samples begin at: a supervised model."""
     settings_of_samples: Mapping[str, Any]
     folders: tuple[Path, ...]
     matrix: int = 192
     samples: int = 8
-    adapted: int = 8
+    adapted: int = 6
     """Slices of each condition that SCD is run on: it takes ten times as long."""
     device: str = "auto"
     seed: int = 0
@@ -112,7 +112,7 @@ class ShiftStudy:
         return {
             "slices": self.label,
             "scans": "" if self.scans is None else f"{self.scans.label} ({self.scans.digest()})",
-            "weights": weights_of(ModelStore(*self.folders), *self.members, self.prior),
+            "weights": weights_of(ModelStore(*self.folders), *self.members, self.prior, self.begin),
             "begin": self.begin,
             "samples": {"number": self.samples, **self.settings_of_samples},
             "matrix": self.matrix,

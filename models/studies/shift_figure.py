@@ -53,7 +53,7 @@ def draw_shift(rows: Sequence[ShiftRow], path: Path, title: str) -> None:
     coverage.axhline(1 - ALPHA, color="grey", linestyle=":")
     for number, name in enumerate((SUPERVISED, DIFFUSION, SCD)):
         coverage.plot([], [], f"C{number}o", label=name)
-    coverage.set_ylabel("coverage: hollow as it comes, filled calibrated")
+    coverage.set_ylabel("coverage (hollow: before calibration)")
     correlation.set_ylabel("Spearman (|error|, SD) in the body")
     quality.set_ylabel("PSNR of the mean (dB)")
     for axis in axes:

@@ -101,8 +101,10 @@ class RealScans:
 
 
 def spread(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Choose images (N, y, x) evenly, at most N; the ends are left out, which hold little brain."""
-    chosen = np.linspace(0, len(images) - 1, min(count, len(images)) + 2).round().astype(int)[1:-1]
+    """Choose images (N, y, x) evenly, at most N, none twice; few of them without the ends, which hold little brain."""
+    inside = count <= len(images) - 2
+    places = np.linspace(0, len(images) - 1, count + 2)[1:-1] if inside else np.arange(len(images))[:count]
+    chosen = places.round().astype(int)
     return np.ascontiguousarray(images[chosen])
 
 
