@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.curve_keys import CurveClient
 from ..engine.errors import ConfigurationError
+from ..engine.messages import Message
 from .async_client import AsyncClient, Protocol
 from .replay_compare import ImageComparison
 from .replay_report import FileReport, Latency, Outcome, ReplayReport, SessionReport
 from .replay_scan import ReplayScan, load_scan
 from .replay_session import ReplaySession, Tally
+from .replay_stress import StressReport, changed_series, new_warnings
 from .undersampled_scan import MaskName
+
+if TYPE_CHECKING:
+    from ..models.perturbation.specification import Perturbation
 
 FULL_SPEED = "as fast as the engine takes it"
 
@@ -52,6 +56,12 @@ class ReplayOptions:
     """Leave out lines, down to one of so many; None for the scan as it is. See ``undersampled_scan``."""
     mask: MaskName = "uniform"
     """Which lines then."""
+    perturb: tuple[Perturbation, ...] = ()
+    """What to do to the readouts, in order, in a second run of each session; see ``perturbed_scan``."""
+    control: bool = False
+    """Whether a third run sends white noise of the same norm."""
+    seed: int = 0
+    """Of perturbations that have none of their own."""
     curve: CurveClient | None = None
     """Keys for an engine that asks for them (ZeroMQ)."""
 
@@ -66,6 +76,8 @@ class ReplayOptions:
         for name, number in (("speed", self.speed), ("tr_ms", self.tr_ms)):
             if number is not None and not (number > 0 and math.isfinite(number)):
                 raise ConfigurationError(f"{name} is {number:g}, expected a number above 0")
+        if self.control and not self.perturb:
+            raise ConfigurationError("a control is of the norm of a perturbation, and there is none")
         if self.tr_ms is not None and self.speed is None:
             raise ConfigurationError("tr_ms paces readouts, but the speed is max, which paces none; give a speed")
         if len(self.files) > self.sessions:
@@ -116,6 +128,9 @@ async def replay(
             tr_ms=options.tr_ms,
             undersample=options.undersample,
             mask=options.mask,
+            perturb=options.perturb,
+            control=options.control,
+            seed=options.seed,
         )
         for path in options.files
     ]
@@ -127,27 +142,33 @@ async def replay(
         speed="max" if options.speed is None else f"{options.speed:g}",
         interrupted=interrupted,
         seconds=time.perf_counter() - start,
-        files=tuple(_about(scan) for scan in scans),
-        sessions_planned=options.sessions * options.loop,
+        files=tuple(_about(scan) for runs in scans for scan in runs),
+        sessions_planned=run.planned,
         sessions=tuple(run.reports),
         latency=Latency.of(run.latencies),
         images_without_readouts=sum(r.images for r in run.reports) - len(run.latencies),
-        differences=tuple(itertools.chain.from_iterable(c.differences() for c in run.comparisons)),
+        differences=tuple(difference for c in run.comparisons.values() for difference in c.differences()),
+        stress=await asyncio.to_thread(run.stress),
     )
 
 
 class _Run:
     """All sessions of a replay, and what was learned from those that have ended."""
 
-    def __init__(self, options: ReplayOptions, scans: list[ReplayScan], client: AsyncClient, tally: Tally) -> None:
+    def __init__(
+        self, options: ReplayOptions, scans: list[tuple[ReplayScan, ...]], client: AsyncClient, tally: Tally
+    ) -> None:
         self._options = options
         self._scans = scans
         self._client = client
         self._tally = tally
         self.reports: list[SessionReport] = []
         self.latencies: list[float] = []
-        self.comparisons = [ImageComparison(scan.source) for scan in scans]
-        tally.sessions = options.sessions * options.loop
+        self.comparisons = {scan.source: ImageComparison(scan.source) for runs in scans for scan in runs}
+        self._kept: dict[str, list[Message]] = {}
+        self.planned = tally.sessions = options.loop * sum(
+            len(scans[number % len(scans)]) for number in range(options.sessions)
+        )
 
     async def all_sessions(self, stop: asyncio.Event) -> bool:
         """Run them; return whether they were stopped."""
@@ -169,17 +190,40 @@ class _Run:
                 task.cancel()
             await asyncio.gather(everything, *tasks, stopping, return_exceptions=True)
 
+    def stress(self) -> tuple[StressReport, ...]:
+        """Compare each file's perturbed runs with its clean one, as they were in its first session."""
+        return tuple(
+            StressReport(
+                file=clean.source,
+                run=scan.run,
+                perturbations=scan.perturbations,
+                size=scan.size,
+                series=changed_series(self._kept[clean.source], self._kept[scan.source], scan.size),
+                warnings=new_warnings(self._kept[clean.source], self._kept[scan.source]),
+            )
+            for clean, *others in self._scans
+            for scan in others
+            if scan.source in self._kept
+        )
+
     async def _repeat(self, number: int) -> None:
-        which = number % len(self._scans)
         for loop in range(self._options.loop):
             name = f"session {number + 1}" + (f" loop {loop + 1}" if self._options.loop > 1 else "")
-            session = ReplaySession(name, self._scans[which], self._tally)
-            try:
-                await session.run(self._client)
-            finally:
-                self.reports.append(session.report())
-                self.latencies += session.latencies
-                self.comparisons[which].add(name, session.received, completed=session.outcome is Outcome.OK)
+            runs = self._scans[number % len(self._scans)]
+            for scan in runs:
+                first = len(runs) > 1 and number < len(self._scans) and loop == 0
+                await self._one(ReplaySession(name, scan, self._tally, [] if first else None))
+
+    async def _one(self, session: ReplaySession) -> None:
+        try:
+            await session.run(self._client)
+        finally:
+            source = session.scan.source
+            self.reports.append(session.report())
+            self.latencies += session.latencies
+            self.comparisons[source].add(session.name, session.received, completed=session.outcome is Outcome.OK)
+            if session.kept is not None:
+                self._kept[source] = session.kept
 
 
 def _about(scan: ReplayScan) -> FileReport:

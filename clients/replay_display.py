@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .replay_report import MIB, Latency, Outcome, ReplayReport
 from .replay_session import Tally
+from .replay_stress_display import stress_tables
 
 _PERIOD_SECONDS = 0.25
 _SHOWN = 10  # failed sessions and differing images; the JSON report has them all
@@ -42,7 +43,7 @@ def render(report: ReplayReport) -> Group:
     table.add_column()
     for name, value in _rows(report):
         table.add_row(name, Text(value))
-    parts: list[Text | Table] = [table]
+    parts: list[Text | Table] = [table, *stress_tables(report.stress)]
     failed = [s for s in report.sessions if s.outcome is Outcome.FAILED]
     parts += _list("failed sessions", [f"{s.name}, {s.file}: {s.code}: {s.error}" for s in failed])
     parts += _list("images that differ", [f"{d.file}: {d.image}: {d.text}" for d in report.differences])

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from .replay_compare import ImageDifference
+from .replay_stress import StressReport
 
 MIB = 1024 * 1024
 
@@ -105,6 +106,8 @@ class ReplayReport:
     images_without_readouts: int = 0
     """Images whose counters no readout has that had been sent: they have no latency."""
     differences: tuple[ImageDifference, ...] = field(default=())
+    stress: tuple[StressReport, ...] = ()
+    """What perturbations did to the images, by file; empty where nothing was perturbed. No failure, whatever it is."""
 
     @property
     def ok(self) -> bool:

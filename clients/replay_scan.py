@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from .replay_latency import ImageKeys
 from .replay_pacing import Pace, pace
 from .scan_file import Scan, read_scan
 from .undersampled_scan import MaskName, undersampled_scan
+
+if TYPE_CHECKING:
+    from ..models.perturbation.specification import Perturbation
 
 DEFAULT_CHAIN = "default"
 
@@ -42,6 +46,12 @@ class ReplayScan:
     readouts: int
     nbytes: int
     """Bytes of all readouts' headers, samples and trajectories."""
+    run: str = "clean"
+    """``clean``, ``perturbed`` or ``control``."""
+    perturbations: tuple[str, ...] = ()
+    """What was done to the file's readouts, as JSON."""
+    size: float | None = None
+    """norm(difference) / norm of the samples; None where other readouts are sent."""
 
 
 def load_scan(
@@ -52,8 +62,11 @@ def load_scan(
     tr_ms: float | None,
     undersample: float | None = None,
     mask: MaskName = "uniform",
-) -> ReplayScan:
-    """Read a file once, in bulk.
+    perturb: Sequence[Perturbation] = (),
+    control: bool = False,
+    seed: int = 0,
+) -> tuple[ReplayScan, ...]:
+    """Read a file once, in bulk, for every run of it: clean, perturbed, and with noise of the same norm.
 
     Parameters
     ----------
@@ -66,16 +79,45 @@ def load_scan(
         As for ``replay_pacing.pace``.
     undersample, mask
         As for ``undersampled_scan``; None for the scan as it is.
+    perturb, seed
+        As for ``perturbed_scan``; none for the clean run alone. Undersampled scans are perturbed, not perturbed ones
+        undersampled.
+    control
+        Whether there is a run with white noise of each perturbation's norm, too.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, holds no readout, its readouts' times are not known, or it cannot be undersampled.
+        The file cannot be read, holds no readout, its readouts' times are not known, it cannot be undersampled or
+        perturbed, or a perturbation has no norm.
     """
     scan = read_scan(path)
     if undersample is not None:
         scan = undersampled_scan(scan, undersample, mask=mask)
-    return prepare_scan(scan, chain=chain, speed=speed, tr_ms=tr_ms)
+    clean = prepare_scan(scan, chain=chain, speed=speed, tr_ms=tr_ms)
+    if not perturb:
+        return (clean,)
+    from .perturbed_scan import control_of, difference, perturbed_scan, told_whole  # slow, and few need it
+
+    def run(name: str, changed: Scan, done: Sequence[Perturbation]) -> ReplayScan:
+        found = difference(scan, changed)
+        return replace(
+            prepare_scan(replace(changed, source=f"{scan.source} ({name})"), chain=chain, speed=speed, tr_ms=tr_ms),
+            run=name,
+            perturbations=tuple(perturbation.to_text() for perturbation in done),
+            size=None if found is None else found.relative,
+        )
+
+    scan = replace(scan, messages=tuple(scan.messages))
+    steps = [scan]
+    done = [told_whole(perturbation, seed) for perturbation in perturb]
+    for perturbation in done:
+        steps.append(perturbed_scan(steps[-1], [perturbation]))
+    runs = [clean, run("perturbed", steps[-1], done)]
+    if control:
+        controls = [control_of(p, before, after) for p, (before, after) in zip(done, pairwise(steps), strict=True)]
+        runs.append(run("control", perturbed_scan(scan, controls), controls))
+    return tuple(runs)
 
 
 def prepare_scan(scan: Scan, *, chain: str | None, speed: float | None, tr_ms: float | None) -> ReplayScan:

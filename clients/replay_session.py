@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import ConnectionLost, EchotrainError, RemoteError
-from ..engine.messages import Image, Readouts
+from ..engine.messages import Image, Message, Readouts
 from .async_client import AsyncClient, AsyncSession
 from .replay_compare import ImageName, digest_image, name_image
 from .replay_latency import LastSent
@@ -48,11 +48,15 @@ class ReplaySession:
         What to send.
     tally
         Counted up while it runs.
+    kept
+        Where to keep what comes back.
     """
 
     name: str
     scan: ReplayScan
     tally: Tally
+    kept: list[Message] | None = None
+    """A list to keep in what came back, images and all; None keeps their digests alone."""
     outcome: Outcome = Outcome.INTERRUPTED
     code: str | None = None
     error: str | None = None
@@ -149,6 +153,8 @@ class ReplaySession:
         waiting: deque[tuple[ImageName, asyncio.Future[bytes]]] = deque()
         try:
             async for message in session:
+                if self.kept is not None:
+                    self.kept.append(message)
                 if not isinstance(message, Image):
                     continue
                 latency = last_sent.latency(message.header, time.perf_counter())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .perturbing import PERTURB, SEED, perturbations
 from .undersampling import MASK, UNDERSAMPLE, mask_name
 
 
@@ -22,6 +23,8 @@ def recon(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
     undersample: Annotated[float | None, typer.Option(metavar="R", help=UNDERSAMPLE)] = None,
     mask: Annotated[str, typer.Option(help=MASK)] = "uniform",
+    perturb: Annotated[list[str] | None, typer.Option(metavar="KIND:FIELD=VALUE,...", help=PERTURB)] = None,
+    seed: Annotated[int, typer.Option(help=SEED)] = 0,
     group: Annotated[str, typer.Option(help="Group of the HDF5 file that holds the scan.")] = "dataset",
     chains: Annotated[Path | None, typer.Option(help="Folder with chains of your own.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the engine's log.")] = False,
@@ -42,5 +45,9 @@ def recon(
     found = read_scan(scan, group=group)
     if undersample is not None:
         found = undersampled_scan(found, undersample, mask=mask_name(mask))
+    if perturb:
+        from ..perturbed_scan import perturbed_scan
+
+        found = perturbed_scan(found, perturbations(perturb), seed=seed)
     count = reconstruct_offline(found, chain, output, overwrite=overwrite, chains=chains, on_message=say)
     typer.echo(f"{count} images in {output}", err=True)

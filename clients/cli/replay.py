@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .perturbing import PERTURB, SEED, perturbations
 from .undersampling import MASK, UNDERSAMPLE, mask_name
 
 if TYPE_CHECKING:
@@ -33,12 +34,19 @@ def replay(
     ] = None,
     undersample: Annotated[float | None, typer.Option(metavar="R", help=UNDERSAMPLE)] = None,
     mask: Annotated[str, typer.Option(help=MASK)] = "uniform",
+    perturb: Annotated[list[str] | None, typer.Option(metavar="KIND:FIELD=VALUE,...", help=PERTURB)] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="With --perturb: replay with white noise of the same norm, too.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help=SEED)] = 0,
     curve: Annotated[Path | None, typer.Option(help="Client key file, if the engine asks for CURVE keys.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report.")] = None,
 ) -> None:
     """Replay raw data files at an engine, many sessions at once, and compare the images bit by bit.
 
-    Ends with exit code 1 if a session failed or images of one file were not the same in every session.
+    With --perturb every session is two, one of the file as it is and one perturbed, and the report says how much the
+    images changed: a stress test of any MRD server. Ends with exit code 1 if a session failed or images of one file
+    were not the same in every session; how much a perturbation changes them is a result, and no failure.
     """
     import asyncio
     import json
@@ -60,6 +68,9 @@ def replay(
         tr_ms=tr_ms,
         undersample=undersample,
         mask=mask_name(mask),
+        perturb=perturbations(perturb),
+        control=control,
+        seed=seed,
         curve=None if curve is None else load_client(curve),
     )
     if report is not None:

@@ -16,6 +16,7 @@ from echotrain.engine.engine import Engine
 from echotrain.engine.messages import Header
 from echotrain.engine.transports.mrd_tcp import MrdListener
 from echotrain.engine.transports.zmq_router import ZmqListener
+from echotrain.models.perturbation.specification import WorstCase
 
 LINES = 8
 CHAIN = """
@@ -114,6 +115,19 @@ async def test_real_scans_repeat_themselves_bit_for_bit(replayer, data):
     assert report.images_without_readouts == 0
     assert all(s.images > 0 for s in report.sessions)
     assert report.latency.images == report.images
+
+
+async def test_a_real_scan_is_attacked_from_outside_and_changes_more_than_by_noise_of_the_same_norm(replayer, data):
+    attack = WorstCase(model="cg-sense", epsilon=0.02, iterations=3)
+    scan = data / "raw" / "phantom_16ch.h5"
+    report = await replayer(scan, sessions=1, chain="sense", undersample=4, perturb=(attack,), control=True)
+    assert report.ok, (report.errors, report.differences)
+    worst, control = report.stress
+    # as sent, without the whitening in which epsilon is meant
+    assert worst.size == pytest.approx(0.02, rel=0.2)
+    assert control.size == pytest.approx(0.02, rel=0.2)
+    assert worst.series[0].images == control.series[0].images == 1
+    assert worst.series[0].change > 2 * control.series[0].change
 
 
 async def test_ctrl_c_ends_the_command_with_the_report_so_far(make_scan, tmp_path):

@@ -22,6 +22,7 @@ from echotrain.engine.gadget import Gadget
 from echotrain.engine.messages import Close, ConfigText, Header, Image, Parameters, Readouts, Text
 from echotrain.engine.mrd_layout import IMAGE_DTYPE
 from echotrain.engine.registry import Registry
+from echotrain.models.perturbation.readout_kinds import Spikes
 
 SLICES, LINES = 3, 4
 LAST = np.uint64(1 << 7)  # LAST_IN_SLICE
@@ -146,6 +147,32 @@ async def test_sessions_take_the_files_in_turn_and_only_images_of_one_file_are_c
     assert report.ok
     assert sorted(s.file for s in report.sessions) == [str(other)] * 2 + [str(file)] * 3
     assert [f.readouts for f in report.files] == [SLICES * LINES] * 2
+
+
+async def test_each_session_with_a_perturbation_is_a_clean_run_a_perturbed_one_and_a_control(file, client):
+    spikes = Spikes(share=1, size=2)
+    report = await replay(options(file, sessions=2, perturb=(spikes,), control=True, seed=3), client=client)
+    assert report.ok, (report.errors, report.differences)
+    assert report.count(Outcome.OK) == report.sessions_planned == 6
+    assert [f.file for f in report.files] == [str(file), f"{file} (perturbed)", f"{file} (control)"]
+    perturbed, control = report.stress
+    assert (perturbed.file, perturbed.run, control.run) == (str(file), "perturbed", "control")
+    assert perturbed.perturbations == (spikes.model_copy(update={"seed": 3}).to_text(),)
+    assert perturbed.size > 0.1
+    assert control.size == pytest.approx(perturbed.size, rel=0.05)
+    for run in (perturbed, control):
+        (series,) = run.series
+        assert (series.images, series.alone) == (SLICES, 0)
+        assert series.amplification == pytest.approx(series.change / run.size)
+    assert perturbed.series[0].largest > control.series[0].largest
+
+
+async def test_a_perturbed_run_that_fails_is_a_failed_session_and_the_clean_one_is_not(file, client):
+    chain = CHAIN.format("fail_in = 1")
+    report = await replay(options(file, sessions=1, chain=chain, perturb=(Spikes(share=1, size=2),)), client=client)
+    assert (report.count(Outcome.OK), report.count(Outcome.FAILED)) == (1, 1)
+    (perturbed,) = report.stress
+    assert perturbed.series[0].alone > 0
 
 
 async def test_an_unknown_chain_is_an_error_of_every_session(file, client):

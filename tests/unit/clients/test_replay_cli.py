@@ -49,6 +49,8 @@ def test_nothing_but_the_report_is_shown_where_there_is_no_terminal(run, nobody)
         (("--speed", "fast"), "expected max or a number"),
         (("--protocol", "http"), "expected zmq or mrd"),
         (("--chain", "gone.toml"), "cannot be read"),
+        (("--perturb", "spiky:size=1"), "known: clipping"),
+        (("--perturb", "spikes:width=1"), "spikes has the fields seed, readouts, share, size, unit"),
         (("--report", "no/such/folder/r.json"), "is no folder"),
     ],
 )
