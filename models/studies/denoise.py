@@ -43,7 +43,7 @@ WHITE, FALLING, IMAGES = "white Gaussian", "falling Gaussian", "images"
 GAUSSIAN_LEVEL = 0.75
 """Noise of the exact priors, whose pixels have a variance of 1 in each part."""
 EXACT_STEPS = 100
-_SIDE, _DRAWS, _BATCHES = 8, 50, 4  # of Gaussian images: pixels a side; at once; times
+_SIDE, _DRAWS, _BATCHES = 8, 100, 4  # of Gaussian images: pixels a side; at once; times
 _DEVIATES: Mapping[str, float] = {"deterministic": 0.0, "stochastic": 1.0}
 _MEAN_STEPS = 20
 
