@@ -42,6 +42,7 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     15: (diffusion_memory.samples,),
     16: (diffusion_throughput.slices,),
     17: perturbation.FIGURES,
+    18: (diffusion.default_ensemble,),
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
