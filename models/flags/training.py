@@ -14,8 +14,35 @@ from .kinds import KINDS, FlagKind, Severity
 from .regions import REGION_FEATURES
 
 _TYPICAL = "input_"
-_ONLY: dict[FlagKind, str] = {"out_of_distribution": "input_"}
-"""Kinds whose features all begin alike: what is strange is told by what was scanned, not by what went wrong."""
+_SCALE = ("log_acceleration", "log_coils", "log_snr")
+FEATURES: dict[FlagKind, tuple[str, ...]] = {
+    "worst_case": (
+        "judged_isolated_line",
+        "judged_beside_centre",
+        "conventional_isolated_line",
+        "conventional_beside_centre",
+        "judged_residual_line",
+        "judged_residual_middle",
+        *_SCALE,
+    ),
+    "inserted_structure": ("misfit_", "disagreement_peak", "disagreement_contrast", *_SCALE),
+    "noise": ("noise_excess", "judged_residual_middle", "judged_residual_high", "conventional_residual_high", *_SCALE),
+    "motion": (
+        "judged_residual_low",
+        "judged_residual_middle",
+        "judged_residual_line",
+        "judged_residual_kurtosis",
+        "judged_residual_correlation_ky",
+        "conventional_residual_middle",
+        "conventional_residual_line",
+        "conventional_residual_correlation_ky",
+        "line_coherence",
+    ),
+    "spike": ("kspace_spike", "judged_residual_spike", "judged_residual_column", "conventional_residual_spike"),
+    "out_of_distribution": ("input_",),
+}
+"""What each flag may lean on, by how names begin: what physics makes of an artifact, and what that scales with. Of all
+features, a flag would learn how simulated scans happen to look, and real ones look otherwise."""
 _HIGHEST: dict[FlagKind, Severity] = {"out_of_distribution": "notice"}
 """A scan unlike those of the training is not a bad one."""
 _FALSE_NOTICES, _FALSE_WARNINGS = 0.05, 0.005
@@ -71,7 +98,7 @@ def fit_regions(regions: NDArray[np.float64]) -> Regions:
 
 
 def _fit(rows: CaseRows, kind: FlagKind) -> Flag:
-    chosen = [n for n, name in enumerate(rows.names) if name.startswith(_ONLY.get(kind, ""))]
+    chosen = [n for n, name in enumerate(rows.names) if name.startswith(FEATURES[kind])]
     x, group, group_kind = [], [], []
     for artifact, table in rows.features.items():
         kept = np.flatnonzero(np.isfinite(table).all(axis=1))

@@ -6,7 +6,7 @@ from echotrain.models.flags.judging import judge_flags
 from echotrain.models.flags.training import fit_flags, fit_regions, fit_typical, with_distance
 
 pytest.importorskip("sklearn")
-NAMES = ("input_a", "input_b", "noise_excess", "spike_size", "useless")
+NAMES = ("input_a", "input_b", "noise_excess", "kspace_spike", "judged_residual_middle", "misfit_peak")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_each_flag_leans_on_the_feature_of_its_kind(rows):
     trained = with_distance(rows(), fit_typical(rows()))
     flags = fit_flags(trained)
     assert "worst_case" not in flags
-    for kind, name in (("noise", "noise_excess"), ("spike", "spike_size")):
+    for kind, name in (("noise", "noise_excess"), ("spike", "kspace_spike")):
         assert max(flags[kind].weights, key=lambda n: abs(flags[kind].weights[n])) == name
     assert set(flags["out_of_distribution"].weights) == {"input_a", "input_b", "input_distance"}
     assert flags["out_of_distribution"].highest == "notice"
@@ -45,7 +45,7 @@ def test_flags_keep_what_they_promise_on_other_cases(rows):
     # two normal distributions 4 standard deviations apart
     assert area["noise"].value == pytest.approx(0.9977, abs=0.005)
     assert area["out_of_distribution"].value > 0.85
-    # what has no feature of its own is told by chance
+    # what no feature tells is told by chance
     assert area["motion"].interval[0] < 0.55
     assert next(m for m in metrics.values() if m.metric == "share above notice").value <= 0.05
 
