@@ -17,7 +17,7 @@ def stress_tables(reports: Sequence[StressReport]) -> Iterator[Text | Table]:
     for report in reports:
         size = "other readouts" if report.size is None else f"samples changed by {100 * report.size:.3g} %"
         yield Text(f"\n{report.file}: {report.run} against clean, {size}", style="bold")
-        yield from (Text(f"  {text}", style="dim", no_wrap=True, overflow="ignore") for text in report.perturbations)
+        yield from (Text(f"  {text}", style="dim") for text in report.perturbations)
         table = Table(*_COLUMNS, box=None)
         for series in report.series:
             table.add_row(*map(Text, _row(series)))
