@@ -27,15 +27,12 @@ FEATURES: dict[FlagKind, tuple[str, ...]] = {
     ),
     "inserted_structure": ("misfit_", "disagreement_peak", "disagreement_contrast", *_SCALE),
     "noise": ("noise_excess", "judged_residual_middle", "judged_residual_high", "conventional_residual_high", *_SCALE),
+    # not at low frequency, nor how residuals of neighbouring lines correlate: errors of real coil maps look like that
     "motion": (
-        "judged_residual_low",
         "judged_residual_middle",
         "judged_residual_line",
-        "judged_residual_kurtosis",
-        "judged_residual_correlation_ky",
         "conventional_residual_middle",
         "conventional_residual_line",
-        "conventional_residual_correlation_ky",
         "line_coherence",
     ),
     "spike": ("kspace_spike", "judged_residual_spike", "judged_residual_column", "conventional_residual_spike"),
