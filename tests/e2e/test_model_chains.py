@@ -138,6 +138,7 @@ def test_an_image_of_a_network_says_which_network_made_it_and_what_it_was_not_tr
     assert "2 coils, trained for 4 to 12" in strange.meta["EchotrainOutOfRange"]
 
 
+@pytest.mark.timeout(300)  # seconds by itself; two threads beside other work may take minutes
 @pytest.mark.parametrize("protocol", ["zmq", "mrd"])
 @pytest.mark.parametrize("chain", ["diffusion", "diffusion-ensemble"])
 def test_a_prior_reconstructs_a_brain_and_says_how_far_it_can_be_trusted(served, brain, truth, chain, protocol):

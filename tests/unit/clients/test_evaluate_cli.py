@@ -197,7 +197,7 @@ def test_a_markdown_page_gets_the_table_between_its_markers(run, tmp_path, own_m
     result = run("evaluate", "zero-filled", "tiny", "grappa", *arguments)
     assert result.exit_code == 0, result.output
     text = page.read_text()
-    assert text.startswith("# Before\n\n<!-- generated: evaluation -->\n`echotrain ")
+    assert text.startswith("# Before\n\n<!-- generated: evaluation -->\n`echotrain")
     assert text.endswith("<!-- end of evaluation -->\n\nAfter.\n")
     assert f"PyTorch {torch.__version__}" in text
     assert f"tiny@1 (`{read_card(own_models / 'tiny').sha256[:8]}`)" in text
