@@ -45,7 +45,7 @@ def perturbed_lines(
     messages
         What follows a scan's header.
     name, gadget
-        It makes one perturbed copy of ``KSpace`` or ``CalibratedKSpace``.
+        It makes one perturbed copy of each ``KSpace`` or ``CalibratedKSpace``, in order, at once or at the end.
     context
         Header and seed.
 
@@ -70,9 +70,10 @@ def perturbed_lines(
     for part in (gathering, perturbing):
         part.start(context)
     changes: dict[Key, _Change] = {}
-    for clean in _gathered(gathering, messages):
-        (perturbed,) = perturbing.feed(clean)
-        before, after = _kspace(clean), _kspace(perturbed)
+    clean = list(_gathered(gathering, messages))
+    perturbed = [*(made for one in clean for made in perturbing.feed(one)), *perturbing.finish()]
+    for one, copy in zip(clean, perturbed, strict=True):
+        before, after = _kspace(one), _kspace(copy)
         if before.key in changes:
             raise DataError(f"{described(before.key)} comes twice: its readouts cannot be told apart")
         changes[before.key] = _Change.of(before, after)

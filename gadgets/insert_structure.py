@@ -9,20 +9,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.errors import DataError
 from ..engine.gadget import Context, Gadget
 from ..engine.records import CalibratedKSpace, KSpace
 from ..models.fourier import centred_fft, resized
 from ..models.perturbation.specification import Structure
-from ..models.perturbation.structure import inserted
 from ._device import device_of
-from ._iterative import finite_measurements
 from ._measurements import calibration_is_of_image
 from ._perturbation import ACQUIRED, meta_of, seeded, specified, variant_of
-from .reconstruct_fourier import reconstruction_grid
-
-_ITERATIONS = 12
-"""Of the conjugate gradients that tell how bright the scan is where the structure goes."""
+from ._structure import structure_in
 
 
 @dataclass(kw_only=True)
@@ -84,24 +78,11 @@ class InsertStructure(Gadget[CalibratedKSpace, CalibratedKSpace]):
 
     def _added(self, message: CalibratedKSpace) -> tuple[NDArray[np.complex64], str]:
         """(coils, kz, ky, kx) of the structure on the encoded grid, and where it is."""
-        from ..models.classical.cg_sense import CGSense
-
-        kspace, encoding = message.kspace, message.kspace.encoding
-        grid = reconstruction_grid(encoding)
-        extent = encoding.encoded.field_of_view[::-1]
-        if min(extent[1:]) <= 0:
-            raise DataError("insert_structure: the header gives no field of view, which a diameter in mm needs")
-        estimate = CGSense(iterations=_ITERATIONS)(finite_measurements(message, device_of(self.device)))
-        image = estimate.cpu().numpy().reshape(grid)
-        voxel = (extent[0] / grid[0], extent[1] / grid[1], extent[2] / grid[2])
-        try:
-            made = inserted(image, voxel, self._structure, seed=self._seed, purpose=f"structure of {tuple(kspace.key)}")
-        except ValueError as error:
-            raise DataError(f"insert_structure, slice {kspace.key.slice}: {error}") from error
+        made, where = structure_in(
+            message, self._structure, seed=self._seed, device=self.device, gadget="insert_structure"
+        )
         coils = centred_fft(message.sensitivities * made.image, (1, 2, 3)).astype(np.complex64, copy=False)
-        x, y, z = made.center
-        where = f"center {x:.2f}, {y:.2f}, {z:.2f} mm, amplitude {made.amplitude:.6g}"
-        return resized(coils, kspace.data.shape[1:], (1, 2, 3)), where
+        return resized(coils, message.kspace.data.shape[1:], (1, 2, 3)), where
 
 
 def _plus(

@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ..engine.errors import Cancelled, ConfigurationError, DataError
 from ..engine.gadget import Context, Gadget
 from ..engine.logs import get_logger
 from ..engine.records import CalibratedKSpace
-from ..models.fourier import resized
 from ..models.model_store import shared_store
-from ..models.perturbation.specification import RandomControl, WorstCase, parse
+from ..models.perturbation.specification import RandomControl, Structure, WorstCase, parse
 from ._device import device_of
 from ._iterative import finite_measurements
 from ._perturbation import ACQUIRED
 from ._perturbed_kspace import perturbed_copy, volume_delta
+from ._region import region_weights
+from ._structure import structure_in
 from ._surrogate import WITHOUT_MODEL, known_surrogate
-from .reconstruct_fourier import reconstruction_grid
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
     from torch import Tensor
@@ -59,6 +57,12 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
     region: tuple[int, int, int, int] | None = None
     """Part of the image whose change counts: first row, first column, row and column after the last, in pixels of the
     image. None: all of it."""
+    structure: Structure | None = None
+    """A structure, e.g. ``{diameter = [6], contrast = 0.3}``, that the image is to show instead of changing most: how
+    little of the data makes a lesion. In place of a region; what is around it counts, too."""
+    universal: bool = False
+    """One pattern for all images of the scan, in place of one for each: they are held until the scan ends. They share
+    matrix, coils and sampled lines. Not with a structure."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     """Of the start of the search, and of the control; None: the session's."""
     steps: Annotated[int, Field(ge=1, le=100)] = 4
@@ -80,6 +84,8 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
     # Reconstruct: chains read annotations when the program runs, without torch
     _reconstruct: Callable[[Any], Any] | None = field(init=False, default=None)
     _context: Context = field(init=False)
+    _held: list[CalibratedKSpace] = field(init=False, default_factory=list)
+    """Of universal perturbations: what they are to be searched for."""
 
     def __post_init__(self) -> None:
         """Refuse a surrogate that is not there, or a region without pixels, when the chain is built."""
@@ -114,9 +120,26 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
         copied = self.only_acquired and message.kspace.variant != ACQUIRED
         if self.keep_clean or copied:
             yield message
-        if not copied:
-            for wanted in self._wanted:
+        if copied:
+            return
+        for wanted in self._wanted:
+            if isinstance(wanted, WorstCase) and wanted.universal and not wanted.nothing:
+                self._held.append(message)
+            else:
                 yield self._copy(message, wanted.model_copy(update={"seed": self._seed(wanted)}))
+
+    def finish(self) -> Iterator[CalibratedKSpace]:
+        """Search the perturbation of all images that were held."""
+        if not self._held:
+            return
+        held, self._held = self._held, []
+        (wanted,) = (one for one in self._wanted if isinstance(one, WorstCase))
+        wanted = wanted.model_copy(update={"seed": self._seed(wanted)})
+        by_variant: dict[str, list[CalibratedKSpace]] = {}
+        for message in held:
+            by_variant.setdefault(message.kspace.variant, []).append(message)
+        for messages in by_variant.values():
+            yield from self._universal(messages, wanted)
 
     def _specified(self) -> tuple[WorstCase | RandomControl, ...]:
         """Return what is to be made of every scan, in order."""
@@ -137,6 +160,8 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
             epsilon=self.epsilon,
             iterations=self.iterations,
             region=self.region,
+            structure=self.structure,
+            universal=self.universal,
             steps=self.steps if is_prior else None,
             samples=self.samples if is_prior else None,
             seed=self.seed,
@@ -147,42 +172,105 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
         return self._context.seed if wanted.seed is None else wanted.seed
 
     def _copy(self, message: CalibratedKSpace, wanted: WorstCase | RandomControl) -> CalibratedKSpace:
-        step = f"perturb_worst_case: {wanted.label}, seed {wanted.seed}"
         if wanted.nothing:
-            return perturbed_copy(message, None, wanted, step, {})
+            return perturbed_copy(message, None, wanted, _step(wanted), {})
         volume = finite_measurements(message, device_of(self.device))
+        labels: dict[str, str] = {}
         try:
-            delta, labels = self._delta(volume, message, wanted)
+            if isinstance(wanted, RandomControl):
+                delta = self._control(volume, message, wanted)
+            else:
+                delta, labels = self._attack(volume, message, wanted)
         except (ValueError, MemoryError) as error:
             raise DataError(f"slice {message.kspace.key.slice}: perturb_worst_case: {error}") from error
-        return perturbed_copy(message, volume_delta(delta, volume), wanted, step, labels)
+        return perturbed_copy(message, volume_delta(delta, volume), wanted, _step(wanted), labels)
 
-    def _delta(
-        self, volume: Measurements, message: CalibratedKSpace, wanted: WorstCase | RandomControl
+    def _control(self, volume: Measurements, message: CalibratedKSpace, wanted: RandomControl) -> Tensor:
+        import torch
+
+        from ..models.perturbation.worst_case import random_control
+
+        generator = torch.Generator().manual_seed(self._seeds(wanted, message.kspace.key)[1])
+        return random_control(volume, wanted.epsilon, generator, wanted.norm)
+
+    def _attack(
+        self, volume: Measurements, message: CalibratedKSpace, wanted: WorstCase
     ) -> tuple[Tensor, dict[str, str]]:
         import torch
 
-        from ..models.partitions import as_slices
-        from ..models.perturbation.worst_case import random_control, worst_case
-        from ..models.samplers.diffusion_reconstruction import sample_seeds
+        from ..models.perturbation.worst_case import worst_case
 
-        # of each image others, and of the control others than those that the search starts at
-        seeds = sample_seeds(self._seed(wanted), message.kspace.key, 2)
-        if isinstance(wanted, RandomControl):
-            generator = torch.Generator().manual_seed(seeds[1])
-            return random_control(volume, wanted.epsilon, generator, wanted.norm), {}
+        region = target = None
+        labels: dict[str, str] = {}
+        if wanted.region is not None:
+            region = torch.from_numpy(region_weights(wanted.region, message))
+        if wanted.structure is not None:
+            made, labels["EchotrainStructure"] = structure_in(
+                message,
+                wanted.structure,
+                seed=self._seed(wanted),
+                device=self.device,
+                gadget="perturb_worst_case",
+            )
+            target = torch.from_numpy(made.image).to(volume.kspace.device)
+            if wanted.model in WITHOUT_MODEL and volume.kspace.ndim == 5:
+                target = target[None]  # a volume is one item there, else as many as it has slices
         attack = worst_case(
             self._asked,
-            volume if wanted.model in WITHOUT_MODEL else as_slices(volume),
+            self._items(volume, wanted),
             epsilon=wanted.epsilon,
             iterations=wanted.iterations,
-            generator=torch.Generator().manual_seed(seeds[0]),
+            generator=torch.Generator().manual_seed(self._seeds(wanted, message.kspace.key)[0]),
             norm=wanted.norm,
             method=wanted.method,
-            region=None if wanted.region is None else torch.from_numpy(_weights(wanted.region, message)),
+            region=region,
+            target=target,
             together=1,
         )
-        return attack.delta, {"EchotrainPerturbationGain": repr(float(attack.gain.max()))}
+        if wanted.structure is not None:
+            labels["EchotrainPerturbationReached"] = repr(float(attack.curve[-1].max()))
+        return attack.delta, {**labels, "EchotrainPerturbationGain": repr(float(attack.gain.max()))}
+
+    def _universal(self, messages: list[CalibratedKSpace], wanted: WorstCase) -> Iterator[CalibratedKSpace]:
+        """Perturb all images by one pattern."""
+        import torch
+
+        from ..models.measurements import joined
+        from ..models.perturbation.universal import universal
+
+        volumes = [finite_measurements(message, device_of(self.device)) for message in messages]
+        try:
+            items = [self._items(volume, wanted) for volume in volumes]
+            attack = universal(
+                self._asked,
+                joined(items),
+                epsilon=wanted.epsilon,
+                iterations=wanted.iterations,
+                generator=torch.Generator().manual_seed(self._seeds(wanted, ())[0]),
+                norm=wanted.norm,
+                method=wanted.method,
+                region=None if wanted.region is None else torch.from_numpy(region_weights(wanted.region, messages[0])),
+                together=1,
+            )
+        except (ValueError, MemoryError) as error:
+            raise DataError(f"perturb_worst_case, {len(messages)} images with one perturbation: {error}") from error
+        sizes = [len(item) for item in items]
+        parts = zip(torch.split(attack.delta, sizes), torch.split(attack.gain, sizes), strict=True)
+        for message, volume, (delta, gain) in zip(messages, volumes, parts, strict=True):
+            labels = {"EchotrainPerturbationGain": repr(float(gain.max()))}
+            yield perturbed_copy(message, volume_delta(delta, volume), wanted, _step(wanted), labels)
+
+    def _items(self, volume: Measurements, wanted: WorstCase) -> Measurements:
+        """Return what each gets a budget of its own: slices, or a volume where the surrogate takes it whole."""
+        from ..models.partitions import as_slices
+
+        return volume if wanted.model in WITHOUT_MODEL else as_slices(volume)
+
+    def _seeds(self, wanted: WorstCase | RandomControl, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Return seeds of the search and of the control, which is not to be what the search starts at."""
+        from ..models.samplers.diffusion_reconstruction import sample_seeds
+
+        return tuple(sample_seeds(self._seed(wanted), place, 2))
 
     def _asked(self, measurements: Measurements) -> Tensor:
         """Reconstruct, unless the session is over."""
@@ -193,28 +281,22 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
         return image
 
 
+def _step(wanted: WorstCase | RandomControl) -> str:
+    return f"perturb_worst_case: {wanted.label}, seed {wanted.seed}"
+
+
 def _check(wanted: WorstCase) -> None:
     digest = known_surrogate(wanted.model).digest
     if digest != wanted.model_hash:
         raise ValueError(
             f"the perturbation was made with {wanted.model} of hash {wanted.model_hash or 'none'}, here it is {digest}"
         )
+    if wanted.structure is not None and (wanted.region is not None or wanted.universal):
+        other = "region" if wanted.region is not None else "universal"
+        raise ValueError(f"got both structure and {other}, expected one of them")
     if wanted.region is not None:
         top, left, bottom, right = wanted.region
         if not (0 <= top < bottom and 0 <= left < right):
             raise ValueError(
                 f"region is {list(wanted.region)}, expected first row, first column, and row and column after the last"
             )
-
-
-def _weights(region: tuple[int, int, int, int], message: CalibratedKSpace) -> NDArray[np.bool_]:
-    """(z, y, x), or (y, x) of a single slice: True inside a region of the image, on the grid of the reconstruction."""
-    encoding = message.kspace.encoding
-    inside = np.zeros(encoding.recon.matrix[::-1], np.bool_)
-    top, left, bottom, right = region
-    if bottom > inside.shape[1] or right > inside.shape[2]:
-        raise ValueError(f"the region {list(region)} leaves the image of {inside.shape[1]} x {inside.shape[2]} pixels")
-    inside[:, top:bottom, left:right] = True
-    grid = reconstruction_grid(encoding)
-    weights: NDArray[np.bool_] = np.ascontiguousarray(resized(inside, grid, (0, 1, 2)))
-    return weights[0] if grid[0] == 1 else weights

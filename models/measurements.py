@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -69,6 +70,24 @@ class Measurements:
 
     def __len__(self) -> int:
         return self.kspace.shape[0]
+
+
+def joined(parts: Sequence[Measurements]) -> Measurements:
+    """Return batches of one shape and kind of mask as one batch, at the noise level of the first.
+
+    Raises
+    ------
+    ValueError
+        Their shapes differ.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    shapes = {(tuple(part.kspace.shape[1:]), tuple(part.mask.shape[1:])) for part in parts}
+    if len(shapes) > 1:
+        told = " and ".join(str(kspace) for kspace, _ in sorted(shapes))
+        raise ValueError(f"k-space is {told} (coils, [kz,] ky, kx); expected one shape")
+    kspace, mask, maps = (torch.cat([getattr(part, name) for part in parts]) for name in ("kspace", "mask", "maps"))
+    return Measurements(kspace, mask, maps, parts[0].noise)
 
 
 class Reconstructor(Protocol):

@@ -64,6 +64,10 @@ class WorstCase(Specification):
     steps: Annotated[int, Field(ge=1)] | None = None
     samples: Annotated[int, Field(ge=1)] | None = None
     """Of the sampler, where the model is a prior."""
+    structure: Structure | None = None
+    """What the image is to show instead of changing most; it stands in no data."""
+    universal: bool = False
+    """One pattern for all images of a scan, times the norm of the data of each."""
 
     @property
     def nothing(self) -> bool:
@@ -76,6 +80,10 @@ class WorstCase(Specification):
         others: list[str] = [value for value, default in ((self.norm, "l2"), (self.method, "pgd")) if value != default]
         if self.region is not None:
             others.append(f"region={'-'.join(map(str, self.region))}")
+        if self.structure is not None:
+            others.append(self.structure.label)
+        if self.universal:
+            others.append("universal")
         return f"worst_case({', '.join([self.model, f'eps={self.epsilon:g}', *others])})"
 
 

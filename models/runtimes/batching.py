@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..measurements import Measurements, Reconstructor
+from ..measurements import Measurements, Reconstructor, joined
 
 _ASK_SECONDS = 0.1  # between two questions whether a waiting caller gives up
 
@@ -144,7 +144,7 @@ class Batcher:
         if not calls:  # all were cancelled
             return
         try:
-            images = self._reconstruct(_joined([call.measurements for call in calls]))
+            images = self._reconstruct(joined([call.measurements for call in calls]))
         except BaseException as error:  # noqa: BLE001 each caller raises it, and none may wait for ever
             if len(calls) == 1 or not isinstance(error, Exception):
                 for call in calls:
@@ -156,14 +156,3 @@ class Batcher:
         parts = torch.split(images, [len(call.measurements) for call in calls])
         for call, part in zip(calls, parts, strict=True):
             call.image = part
-
-
-def _joined(parts: list[Measurements]) -> Measurements:
-    if len(parts) == 1:
-        return parts[0]
-    return Measurements(
-        kspace=torch.cat([part.kspace for part in parts]),
-        mask=torch.cat([part.mask for part in parts]),
-        maps=torch.cat([part.maps for part in parts]),
-        noise=parts[0].noise,
-    )

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..defaults import own_name
 from ..evaluation.methods import find_method
 from ..evaluation.metrics import scores
-from ..measurements import Measurements, Reconstructor
+from ..measurements import Measurements, Reconstructor, joined
 from ..model_store import ModelStore
 from ..perturbation.attacked import Reconstruct
 from ..perturbation.control import relative_norm
@@ -198,12 +198,6 @@ class TransferStudy:
         from .transfer_figure import draw_transfer
 
         draw_transfer(rows, path, f"{self.slices.label}; diffusion: {own_name(self.prior)}")
-
-
-def joined(slices: Sequence[Measurements]) -> Measurements:
-    """Return slices of one shape, noise level and kind of mask as one batch."""
-    kspace, mask, maps = (torch.cat([getattr(one, name) for one in slices]) for name in ("kspace", "mask", "maps"))
-    return Measurements(kspace, mask, maps, slices[0].noise)
 
 
 def _harms(image: Tensor, clean: Tensor, reference: Tensor) -> list[tuple[float, ...]]:

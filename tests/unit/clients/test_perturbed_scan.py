@@ -90,7 +90,17 @@ def test_without_an_amount_the_scan_is_sent_as_it_is(scan, text):
     assert same(perturbed(scan, text), scan)
 
 
-@pytest.mark.parametrize("text", [ATTACK, STRUCTURE, "random_control:epsilon=0.1", "noise:level=20,unit=snr"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ATTACK,
+        f"{ATTACK},universal=true",
+        f'{ATTACK},structure={{"diameter":[40],"contrast":0.5}}',
+        STRUCTURE,
+        "random_control:epsilon=0.1",
+        "noise:level=20,unit=snr",
+    ],
+)
 def test_kspace_gathered_from_the_readouts_is_that_which_the_gadget_makes_in_a_chain(scan, text):
     wanted = told_whole(parse_perturbation(text), 3)
     if wanted.kind == "noise":

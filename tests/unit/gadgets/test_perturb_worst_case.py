@@ -7,6 +7,7 @@ from echotrain.engine.errors import Cancelled, ChainError, ConfigurationError, D
 from echotrain.engine.records import CalibratedKSpace, KSpace
 from echotrain.engine.registry import Registry
 from echotrain.gadgets._measurements import measurements_of
+from echotrain.gadgets._structure import structure_in
 from echotrain.gadgets.accumulate import Accumulate
 from echotrain.gadgets.make_images import MakeImages
 from echotrain.gadgets.perturb_worst_case import PerturbWorstCase
@@ -205,6 +206,8 @@ def test_copies_of_earlier_gadgets_are_perturbed_too_unless_only_what_was_acquir
         ({"surrogate": "admn-net"}, "did you mean 'admm-net'.*without a model: cg-sense, zero-filled"),
         ({"runtime": "onnx"}, "runtime"),
         ({"region": [4, 4, 4, 9]}, "expected first row, first column"),
+        ({"structure": {"diameter": [20], "contrast": 1}, "universal": True}, "both structure and universal"),
+        ({"structure": {"diameter": [20], "contrast": 1}, "region": [0, 0, 4, 4]}, "both structure and region"),
         (
             {"from_metadata": '{"kind":"spikes","share":0.1,"size":1}'},
             "'spikes', expected worst_case or random_control",
@@ -255,12 +258,80 @@ def test_a_session_that_ends_ends_the_search(scans):
         perturb(scan, record, context={"cancelled": lambda: True})
 
 
+@pytest.mark.parametrize("slices", [1, 4])
+def test_an_attack_aimed_at_a_structure_makes_the_image_show_it(scans, slices):
+    fov = (200, 200, 5 * slices)
+    scan = scans.Scan(matrix=(12, 16, slices), recon=(12, 16, slices), fov=fov, recon_fov=fov, coils=4)
+    lines = LINES if slices == 1 else [(z, y) for z in range(slices) for y in LINES]
+    record = calibrated(scans, scan, scan.readouts(lines))
+    structure = {"diameter": [60], "contrast": 0.5, "position": [20, -30]}
+    options = {"epsilon": 0.3, "seed": 2}
+    (aimed,) = perturb(scan, record, structure=structure, **{**options, "iterations": 30})
+    (worst,) = perturb(scan, record, **options)
+    made, where = structure_in(record, told(aimed).structure, seed=2, device="cpu", gadget="test")
+    before = CGSense()(measurements_of(record)).numpy().reshape(made.image.shape)
+
+    def missing(copy):
+        change = CGSense()(measurements_of(copy)).numpy().reshape(made.image.shape) - before
+        return np.linalg.norm(change - made.image) / np.linalg.norm(made.image)
+
+    assert missing(aimed) < 0.5 < missing(worst)
+    assert aimed.kspace.meta["EchotrainStructure"] == where
+    assert float(aimed.kspace.meta["EchotrainPerturbationReached"]) == pytest.approx(1 - missing(aimed), abs=0.01)
+    (again,) = perturb(scan, record, from_metadata=aimed.kspace.meta["EchotrainPerturbation"])
+    assert delta_of(record, again).numpy().tobytes() == delta_of(record, aimed).numpy().tobytes()
+
+
+def slices_of(scans, *lines):
+    scan = scans.Scan(**PLAIN)
+    records = [calibrated(scans, scan, scan.readouts(rows)) for rows in lines]
+    keys = [records[0].kspace.key._replace(slice=n) for n in range(len(records))]
+    # the same scan at other scales: what is universal goes by the norm of each
+    return scan, [
+        replace(r, kspace=replace(r.kspace, key=key, data=r.kspace.data * (n + 1), calibration=None))
+        for n, (r, key) in enumerate(zip(records, keys, strict=True))
+    ]
+
+
+def test_a_universal_perturbation_is_one_pattern_for_all_images_of_the_scan(scans):
+    scan, records = slices_of(scans, LINES, LINES, LINES)
+    gadget = PerturbWorstCase(**FAST, universal=True, keep_clean=True, control="also")
+    gadget.start(scan.context())
+    at_once = [made for record in records for made in gadget.receive(record)]
+    assert [made.kspace.variant for made in at_once] == ["acquired", "random_control(epsilon=0.01)"] * 3
+    copies = list(gadget.finish())
+    assert [copy.kspace.key.slice for copy in copies] == [0, 1, 2]
+    patterns = [
+        delta_of(record, copy) / measurements_of(record).kspace.norm()
+        for record, copy in zip(records, copies, strict=True)
+    ]
+    assert float(patterns[0].norm()) == pytest.approx(0.01, rel=1e-4)
+    for pattern in patterns[1:]:
+        np.testing.assert_allclose(pattern, patterns[0], atol=1e-6 * float(patterns[0].abs().max()) + 1e-8)
+    assert all("EchotrainPerturbationGain" in copy.kspace.meta for copy in copies)
+    assert list(gadget.finish()) == []
+
+
+def test_images_that_were_not_sampled_alike_have_no_universal_perturbation(scans):
+    scan, records = slices_of(scans, LINES, [*LINES[:-1], 14])
+    gadget = PerturbWorstCase(**FAST, universal=True)
+    gadget.start(scan.context())
+    assert [made for record in records for made in gadget.receive(record)] == []
+    with pytest.raises(DataError, match="2 images with one perturbation: the slices were not sampled alike"):
+        list(gadget.finish())
+
+
 @pytest.mark.parametrize(
     ("options", "variant"),
     [
         ({}, "worst_case(unet-r8, eps=0.01)"),
         ({"norm": "linf", "method": "adam"}, "worst_case(unet-r8, eps=0.01, linf, adam)"),
         ({"region": (1, 2, 3, 4)}, "worst_case(unet-r8, eps=0.01, region=1-2-3-4)"),
+        (
+            {"structure": {"diameter": [6], "contrast": 0.3}},
+            "worst_case(unet-r8, eps=0.01, structure(diameter=[6], contrast=0.3))",
+        ),
+        ({"universal": True}, "worst_case(unet-r8, eps=0.01, universal)"),
     ],
 )
 def test_attacks_that_differ_have_names_that_differ(options, variant):
