@@ -21,6 +21,7 @@ import reconstruction
 import startup
 import throughput
 import throughput_zmq
+import trust
 from figures import Figure, table
 from machine import load, machine
 
@@ -43,6 +44,7 @@ FIGURES: dict[int, tuple[Callable[..., Figure], ...]] = {
     16: (diffusion_throughput.slices,),
     17: perturbation.FIGURES,
     18: (diffusion.default_ensemble,),
+    19: (trust.judging,),
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +55,22 @@ def series_of(images: Iterable[Image]) -> list[Series]:
     return list(found.values())
 
 
+def flags_told(scan: str, images: Iterable[Image]) -> list[tuple[str, str]]:
+    """Return rows that say which flags the images of a scan have, why, and what was decided; each once."""
+    end = f", {scan}" if scan else ""
+    rows: dict[tuple[str, str], None] = {}
+    for image in images:
+        for entry, name in (
+            ("EchotrainFlags", "flags"),
+            ("EchotrainFlagReasons", "why"),
+            ("EchotrainDecision", "decision"),
+        ):
+            told = image.meta.get(entry, ())
+            for text in (told,) if isinstance(told, str) else told:
+                rows[name + end, text] = None
+    return sorted(rows, key=lambda row: ("flags", "why", "decision").index(row[0].removesuffix(end)))
+
+
 def best_estimate(series: Iterable[Series]) -> Series | None:
     """Return the images to compare with the truth: the mean of an ensemble, or what the chain gives last."""
     images = [one for one in series if not one.is_map]
@@ -63,8 +79,25 @@ def best_estimate(series: Iterable[Series]) -> Series | None:
 
 
 def uncertainty(series: Iterable[Series]) -> Series | None:
-    """Return the first map: of an ensemble's maps the standard deviation, if it is given."""
-    return next((one for one in series if one.is_map), None)
+    """Return the standard deviation of an ensemble, or the width of its intervals; None if neither is given."""
+    given = {one.quantity: one for one in series}
+    return given.get("standard_deviation", given.get("interval_width"))
+
+
+def overlay(series: Iterable[Series]) -> Series | None:
+    """Return the pictures with flags in words, if there are some."""
+    return next((one for one in series if one.quantity == "overlay"), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What came of one scan."""
+
+    name: str
+    """For people; empty of the only one."""
+    series: Sequence[Series]
+    best: Comparison | None
+    """The best estimate beside the phantom; None without a phantom."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from ...models.flags.case_rows import CaseRows
     from ...models.flags.cases import Attack
-    from ...models.flags.flag_model import FlagModel
+    from ...models.flags.flag import Flag
+    from ...models.flags.flag_model import FlagModel, Typical
     from ...models.measurements import Measurements, Reconstructor
     from ...models.model_card import Metric
+    from ...models.model_store import ModelStore
     from ...models.networks.network import Network
+    from ...models.trained_range import TrainedRange
+    from ...models.uncertainty.kept_rows import KeptRows
 
 _FILE = "images/brains_train.h5"
 _NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too."
@@ -33,6 +39,13 @@ def calibrate_flags(
     slices: Annotated[int, typer.Option(min=10, help="Slices to train on, evenly spread.")] = 160,
     others: Annotated[int, typer.Option(min=5, help="Slices of other subjects to judge on.")] = 80,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of a worst case; 0 for none.")] = 5,
+    adaptive: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Slices to be attacked by somebody who knows the flag; 12 by default if it is compared with sense.",
+        ),
+    ] = None,
     acceleration: Annotated[str, typer.Option(metavar="LOW,HIGH", help="Range to train for: R")] = "4,8",
     snr: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... SNR")] = "20,80",
     coils: Annotated[str, typer.Option(metavar="LOW,HIGH", help="... number of coils")] = "6,12",
@@ -73,16 +86,19 @@ def calibrate_flags(
 
     store = ModelStore(*[*([weights] if weights is not None else []), SHIPPED])
     scope = scope_of(acceleration, snr, coils, matrix)
+    adaptive = _adaptive(adaptive, conventional, iterations)
     try:
         card = store.card(judged)
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
-        attack = _attack(store.network(card.name), iterations) if iterations else None
+        attack = _attack(_frozen(store, card.name), iterations) if iterations else None
         seen, unseen = spread_over(read_images(_FILE), slices), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
-        side = min(seen.shape[1:])
-        key = json.dumps([card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen)])
-        kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), key)
+        side, key = (
+            min(seen.shape[1:]),
+            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen)],
+        )
+        kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), json.dumps(key))
         if len(kept):
             typer.echo(f"going on after {len(kept)} of {len(seen) + len(unseen)} slices")
         train = flag_cases(
@@ -93,8 +109,7 @@ def calibrate_flags(
             "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, kept
         )
         typical = fit_typical(rows)
-        flags = fit_flags(with_distance(rows, typical))
-        regions = fit_regions(rows.regions)
+        flags, regions = fit_flags(with_distance(rows, typical)), fit_regions(rows.regions)
         rows = feature_table(
             "judging", track(judge, "judging", total=len(unseen), transient=True), reconstruct, compared, kept
         )
@@ -111,7 +126,13 @@ def calibrate_flags(
             flags=flags,
             metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
         )
-        model = model.model_copy(update={"metrics": (*model.metrics, _real_alarms(model, reconstruct, compared))})
+        more = [_real_alarms(model, reconstruct, compared)]
+        if attack is not None and adaptive:
+            judged_by = (reconstruct, _frozen(store, card.name))
+            more += _known(
+                _clean(unseen, adaptive, scope), judged_by, attack, kept, (rows, typical, flags["worst_case"])
+            )
+        model = model.model_copy(update={"metrics": (*model.metrics, *more)})
         file = save_flags(model, folder)
         kept.forget()
     except (ModelError, OSError, ValueError) as error:
@@ -120,13 +141,58 @@ def calibrate_flags(
     typer.echo(str(file))
 
 
+def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:
+    """Slices to attack by somebody who knows the flag."""
+    from ...engine.errors import ConfigurationError
+
+    possible = conventional == "sense" and iterations > 0
+    if asked is None:
+        return 12 if possible else 0
+    if asked and not possible:
+        raise ConfigurationError(
+            f"--adaptive {asked} needs gradients of the conventional method, and worst cases: got --conventional "
+            f"{conventional} and --iterations {iterations}, expected sense and at least 1"
+        )
+    return asked
+
+
+def _clean(images: NDArray[np.uint8], count: int, scope: TrainedRange) -> Iterator[Measurements]:
+    """Simulate scans of some images, evenly spread."""
+    from rich.progress import track
+
+    from ...models.uncertainty.calibration_cases import calibration_cases
+
+    cases = calibration_cases(spread_over(images, count), scope, seed=_OTHER_SEED)
+    yield from (case.measurements for case in track(cases, "adaptive", total=count, transient=True))
+
+
+def _known(
+    scans: Iterable[Measurements],
+    judged: tuple[Reconstructor, Network],
+    attack: Attack,
+    kept: KeptRows,
+    of: tuple[CaseRows, Typical, Flag],
+) -> tuple[Metric, ...]:
+    """Judge a flag by who knows it, beside the clean scans of some rows."""
+    from ...models.classical.cg_sense import CGSense
+    from ...models.flags.adaptive_judging import adaptive_table, judge_adaptive
+    from ...models.flags.judging import on_clean
+    from ..evaluation_cases import IMAGES
+
+    table = adaptive_table(scans, judged, (CGSense(), CGSense()), of[-1], attack, kept)
+    return judge_adaptive(table, on_clean(*of), data=f"simulated {IMAGES}")
+
+
+def _frozen(store: ModelStore, name: str) -> Network:
+    """Return a network that gradients go through, to k-space alone."""
+    return store.network(name).eval().requires_grad_(requires_grad=False)
+
+
 def _attack(network: Network, iterations: int) -> Attack:
     """Worst cases for a network, in the norm of k-space."""
     import torch
 
     from ...models.perturbation.worst_case import worst_case
-
-    network.eval().requires_grad_(requires_grad=False)
 
     def attack(measurements: Measurements, epsilon: float, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..demo import DemoReport
 
 
+WORST_CASE = "worst_case:model=default-supervised,epsilon=0.02,iterations=10"
+
+
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for images, montage and table.")] = Path(
         "demo"
@@ -20,13 +23,23 @@ def demo(
     scan: Annotated[Path | None, typer.Option(help="An MRD file to use instead of the simulated scan.")] = None,
     chain: Annotated[
         str | None,
-        typer.Option(help="Chain to use; by default diffusion-ensemble, and for --scan default.", show_default=False),
+        typer.Option(help="Chain to use; by default trusted, and for --scan default.", show_default=False),
+    ] = None,
+    perturb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:FIELD=VALUE,...",
+            help="Send the scan once more, perturbed; by default, without --scan and --chain, a worst case; none: not.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Stream a scan over ZeroMQ to an engine in this process and look at the images.
 
-    Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: two slices, eight coils,
+    Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: a slice, eight coils,
     fourfold accelerated. The phantom is known, so the montage shows beside images and their uncertainty the true error.
+    The same scan comes once more, with two per cent of it changed so that the network's image changes most: the flags
+    say what the images do not.
     """
     import asyncio
 
@@ -35,9 +48,13 @@ def demo(
 
     from ...engine.logs import configure_logging
     from ..demo import run_demo
+    from ..perturbation_text import parse_perturbation
 
     configure_logging(level="warning")
-    chain = chain or ("diffusion-ensemble" if scan is None else "default")
+    if perturb is None:
+        perturb = WORST_CASE if scan is None and chain is None else "none"
+    perturbation = None if perturb == "none" else parse_perturbation(perturb)
+    chain = chain or ("trusted" if scan is None else "default")
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -48,7 +65,7 @@ def demo(
                 tasks[name] = progress.add_task(name, total=total, what=what)
             progress.update(tasks[name], completed=done, total=total, what=what)
 
-        report = asyncio.run(run_demo(output, scan, chain, show))
+        report = asyncio.run(run_demo(output, scan, chain, show, perturbation))
     console.print(_table(report))
     console.print(f"images: {report.images_file}\nmontage: {report.montage_file}", highlight=False)
 

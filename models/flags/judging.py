@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..model_card import Metric
 from .case_rows import CaseRows
@@ -27,10 +28,8 @@ def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *
     """
     every = with_distance(rows, typical)
 
-    def probabilities(artifact: str, flag: Flag) -> np.ndarray:
-        table = every.features[artifact]
-        kept = table[np.isfinite(table).all(axis=1)]
-        return np.array([flag.probability(dict(zip(every.names, row, strict=True))) for row in kept])
+    def probabilities(artifact: str, flag: Flag) -> NDArray[np.float64]:
+        return _probabilities(every, artifact, flag)
 
     metrics = []
     clean = {kind: probabilities("clean", flag) for kind, flag in flags.items()}
@@ -63,3 +62,14 @@ def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *
         Metric(case=f"{data}, clean, {count} slices", metric="share above notice", value=float(np.mean(alarms)))
     )
     return tuple(metrics)
+
+
+def on_clean(rows: CaseRows, typical: Typical, flag: Flag) -> NDArray[np.float64]:
+    """Return a flag's probabilities of clean scans; parameters as above."""
+    return _probabilities(with_distance(rows, typical), "clean", flag)
+
+
+def _probabilities(every: CaseRows, artifact: str, flag: Flag) -> NDArray[np.float64]:
+    table = every.features[artifact]
+    kept = table[np.isfinite(table).all(axis=1)]
+    return np.array([flag.probability(dict(zip(every.names, row, strict=True))) for row in kept])

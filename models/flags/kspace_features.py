@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from .evidence import Complex
 
-_NEIGHBOURS = 9
+NEIGHBOURS = 9
 """Samples along the readout, or lines, that one is compared with the median of."""
 
 
@@ -32,7 +32,7 @@ def spike_ratio(kspace: Complex, sampled: NDArray[np.bool_]) -> float:
     lines = np.flatnonzero(sampled.any(axis=1))
     if len(lines) == 0:
         return 0.0
-    around = ndimage.median_filter(strength[lines], size=(1, _NEIGHBOURS))
+    around = ndimage.median_filter(strength[lines], size=(1, NEIGHBOURS))
     ratio = strength[lines] / (around + np.sqrt(len(kspace)))
     return float(ratio[sampled[lines]].max())
 
@@ -57,7 +57,7 @@ def jumps(levels: NDArray[np.float64]) -> NDArray[np.float64]:
         (lines,), not negative. The level of the noise is added to each, so that none is a logarithm of nothing.
     """
     logs = np.log1p(levels)
-    return np.asarray(np.abs(logs - ndimage.median_filter(logs, size=_NEIGHBOURS, mode="mirror")), np.float64)
+    return np.asarray(np.abs(logs - ndimage.median_filter(logs, size=NEIGHBOURS, mode="mirror")), np.float64)
 
 
 def column_ratio(residual: Complex, sampled: NDArray[np.bool_]) -> float:
@@ -66,7 +66,7 @@ def column_ratio(residual: Complex, sampled: NDArray[np.bool_]) -> float:
     if not lines.any():
         return 0.0
     level = np.sqrt(np.mean(np.abs(residual[:, lines]) ** 2, axis=(0, 1), dtype=np.float64))
-    around = ndimage.median_filter(level, size=_NEIGHBOURS, mode="wrap")
+    around = ndimage.median_filter(level, size=NEIGHBOURS, mode="wrap")
     return float((level / (around + np.finfo(np.float32).tiny)).max())
 
 

@@ -20,7 +20,7 @@ from echotrain.models.trained_range import TrainedRange
 pytest.importorskip("sklearn")
 SCOPE = TrainedRange(acceleration=(2, 8), matrix=(16, 128), coils=(1, 8), snr=(10, 100), masks=("uniform",))
 RANGE = ("--acceleration", "2,3", "--coils", "4,5", "--matrix", "48,48", "--snr", "50,80")
-FEW = ("--slices", 10, "--others", 5, "--iterations", 1)
+FEW = ("--slices", 10, "--others", 5, "--iterations", 1, "--adaptive", 2)
 
 
 @pytest.fixture
@@ -88,7 +88,10 @@ def test_flags_are_stored_beside_the_judged_model_and_what_was_interrupted_goes_
     assert (found.note, found.data.slices) == ("a trial", 10)
     assert tuple(found.flags) == KINDS
     areas = [metric for metric in found.metrics if metric.metric == "AUC"]
-    assert len(areas) == len(KINDS) + 1
+    assert len(areas) == len(KINDS) + 2
+    (adaptive,) = [metric for metric in found.metrics if metric.metric == "change over a worst case's"]
+    assert "by an attacker who knows the flag against clean, 2 and 5 slices" in adaptive.case
+    assert adaptive.value > 0
     assert next(metric for metric in areas if " spike against clean" in metric.case).value > 0.7
     assert not (models / "first" / "flags-sense.npz").exists()
 
@@ -97,3 +100,9 @@ def test_a_model_that_is_not_there_is_refused(run):
     result = run("--judged", "frist")
     assert isinstance(result.exception, ConfigurationError)
     assert "first" in str(result.exception)
+
+
+def test_an_attacker_who_knows_the_flag_needs_gradients(run):
+    result = run("--conventional", "cs-tv")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "--adaptive 2 needs gradients of the conventional method" in str(result.exception)

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image as Picture
 
 from echotrain.clients import demo
+from echotrain.clients.perturbation_text import parse_perturbation
 from echotrain.clients.scan_file import write_scan
 from echotrain.clients.simulator import ScanProtocol, simulate
 from echotrain.engine.errors import ConfigurationError
@@ -15,9 +16,9 @@ SMALL = ScanProtocol(matrix=(32, 32), slices=2, coils=4, acceleration=1, snr=100
 NO_IMAGE = '[[chain]]\ngadget = "discard"\nkinds = ["readouts"]'
 
 
-def run(output, *, chain="default", scan=None):
+def run(output, *, chain="default", scan=None, perturbation=None):
     told = []
-    report = asyncio.run(demo.run_demo(output, scan, chain, lambda *what: told.append(what)))
+    report = asyncio.run(demo.run_demo(output, scan, chain, lambda *what: told.append(what), perturbation))
     return report, told
 
 
@@ -40,6 +41,17 @@ def test_a_simulated_scan_is_shown_beside_its_phantom_and_its_error(tmp_path):
     assert ("images", 2, 2, "2 images") in told
 
 
+def test_a_scan_is_sent_once_more_perturbed(tmp_path):
+    report, told = run(tmp_path, perturbation=parse_perturbation("noise:level=20"))
+    (clean, error), (noisy, more) = report.errors
+    assert (clean, noisy) == ("fourier rss, clean", "fourier rss, noise")
+    assert more > 2 * error
+    assert report.images == 4
+    assert ("images, noise", 2, 2, "2 images") in told
+    with Picture.open(report.montage_file) as picture:
+        assert picture.height > 3 * 260  # two slices, twice
+
+
 def test_a_file_is_shown_without_a_truth(tmp_path):
     scan = simulate(SMALL)
     write_scan(tmp_path / "scan.h5", scan.header, scan.messages())
@@ -58,7 +70,7 @@ def test_a_chain_that_gives_no_image_is_reported(tmp_path):
 
 def test_progress_of_slices_adds_up():
     told = []
-    watched = demo._Watched(SimpleNamespace(), 3, 0, lambda *what: told.append(what))
+    watched = demo._Watched("", SimpleNamespace(), 3, 0, lambda *what: told.append(what))
     for done, total, text in ((5, 20, "slice 0"), (20, 20, "slice 0"), (10, 40, "slice 1")):
         watched.take(Progress("reconstruct_diffusion", done, total, text))
     assert told == [
@@ -69,7 +81,15 @@ def test_progress_of_slices_adds_up():
 
 
 def test_a_latency_of_seconds_is_told_in_seconds():
-    values = {"readouts": 1, "mebibytes": 1.0, "seconds": 1.0, "images": 1, "errors": (), "correlation": 0.5}
+    values = {
+        "readouts": 1,
+        "mebibytes": 1.0,
+        "seconds": 1.0,
+        "images": 1,
+        "errors": (),
+        "correlation": 0.5,
+        "flags": (),
+    }
     files = {"chain": "c", "images_file": "i", "montage_file": "m"}
     rows = [dict(demo.DemoReport(latency_ms=ms, **values, **files).rows()) for ms in (999.94, 1000.0, None)]
     assert [row["last readout to image"] for row in rows] == ["999.9 ms (median)", "1.0 s (median)", "unknown"]

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from echotrain.clients import demo_montage as module
-from echotrain.clients.demo_series import Comparison, Series
+from echotrain.clients.demo_series import Comparison, Run, Series
 
 PLACES = [(n, 0, 0, 0, 0, 0) for n in range(2)]
 
@@ -41,7 +41,7 @@ def best(ensemble):
 
 
 def test_truth_images_uncertainty_and_true_error_stand_side_by_side(ensemble, best, drawn, tmp_path):
-    module.demo_montage(tmp_path / "m.png", ensemble, best)
+    module.demo_montage(tmp_path / "m.png", [Run("", ensemble, best)])
     (call,) = drawn
     names = ["phantom", "sense", "diffusion mean", "diffusion sample", "standard deviation", "true error"]
     assert call["columns"] == 6
@@ -51,7 +51,7 @@ def test_truth_images_uncertainty_and_true_error_stand_side_by_side(ensemble, be
 
 
 def test_without_a_phantom_uncertainty_has_its_own_window(ensemble, drawn, tmp_path):
-    module.demo_montage(tmp_path / "m.png", ensemble, None)
+    module.demo_montage(tmp_path / "m.png", [Run("", ensemble, None)])
     (call,) = drawn
     assert call["labels"][:4] == ["slice 0: sense", "diffusion mean", "diffusion sample", "standard deviation"]
     assert call["windows"][3] == (0, 0.5)
@@ -59,14 +59,14 @@ def test_without_a_phantom_uncertainty_has_its_own_window(ensemble, drawn, tmp_p
 
 def test_widths_of_intervals_are_not_drawn_as_if_they_were_errors(ensemble, best, drawn, tmp_path):
     del ensemble[2]
-    module.demo_montage(tmp_path / "m.png", ensemble, best)
+    module.demo_montage(tmp_path / "m.png", [Run("", ensemble, best)])
     (call,) = drawn
     assert call["labels"][4:6] == ["interval width", "true error"]
     assert call["windows"][4:6] == [(0, 1.5), (0, 1)]
 
 
 def test_maps_alone_are_drawn_too(ensemble, drawn, tmp_path):
-    module.demo_montage(tmp_path / "m.png", [ensemble[2]], None)
+    module.demo_montage(tmp_path / "m.png", [Run("", [ensemble[2]], None)])
     (call,) = drawn
     assert call["labels"] == ["slice 0: standard deviation", "slice 1: standard deviation"]
     assert call["columns"] is None
@@ -74,7 +74,7 @@ def test_maps_alone_are_drawn_too(ensemble, drawn, tmp_path):
 
 def test_an_image_that_did_not_come_leaves_its_place_empty(ensemble, drawn, tmp_path):
     del ensemble[0].images[PLACES[1]]
-    module.demo_montage(tmp_path / "m.png", ensemble[:2], None)
+    module.demo_montage(tmp_path / "m.png", [Run("", ensemble[:2], None)])
     (call,) = drawn
     assert call["labels"] == ["slice 0: sense", "diffusion mean", "slice 1: no sense", "diffusion mean"]
     assert call["tiles"][2].tolist() == [[0]]
@@ -82,12 +82,31 @@ def test_an_image_that_did_not_come_leaves_its_place_empty(ensemble, drawn, tmp_
 
 def test_rows_end_where_the_montage_would_be_too_long(drawn, tmp_path):
     many = {(n, 0, 0, 0, 0, 0): np.ones((8, 8)) for n in range(100)}
-    module.demo_montage(tmp_path / "m.png", [Series("a", "magnitude", many), Series("b", "magnitude", many)], None)
+    module.demo_montage(
+        tmp_path / "m.png", [Run("", [Series("a", "magnitude", many), Series("b", "magnitude", many)], None)]
+    )
     assert len(drawn[0]["tiles"]) == module.MOST_TILES
+
+
+def test_scans_stand_below_each_other_with_their_flags_and_what_was_withheld_is_missing(
+    ensemble, best, drawn, tmp_path
+):
+    flags = Series("supervised(y)", "overlay", {PLACES[0]: np.full((16, 16), 255.0)})
+    runs = [Run("clean", [*ensemble, flags], best), Run("worst case", ensemble[:1], None)]
+    module.demo_montage(tmp_path / "m.png", runs)
+    (call,) = drawn
+    names = ["phantom", "sense", "diffusion mean", "standard deviation", "true error", "flags"]
+    assert call["columns"] == 6
+    assert call["labels"][0] == "clean 0: phantom"
+    assert call["labels"][1:6] == names[1:]  # beside flags no sample
+    assert call["labels"][12:14] == ["worst case 0: no phantom", "sense"]
+    assert all(label.startswith("no ") for label in call["labels"][14:18])
+    assert call["windows"][5] == (0, 255)
+    assert call["windows"][13] == (0, 4)  # of the first scan
 
 
 def test_a_single_image_becomes_a_file(ensemble, tmp_path):
     del ensemble[0].images[PLACES[1]]
-    module.demo_montage(tmp_path / "m.png", ensemble[:1], None)
+    module.demo_montage(tmp_path / "m.png", [Run("", ensemble[:1], None)])
     with Image.open(tmp_path / "m.png") as picture:
         assert picture.width == 264

@@ -6,6 +6,7 @@ from echotrain.clients.demo_series import (
     best_estimate,
     compare,
     error_correlation,
+    flags_told,
     seen_by_coils,
     series_of,
     uncertainty,
@@ -63,7 +64,24 @@ def test_the_mean_of_an_ensemble_is_its_estimate_and_else_what_comes_last():
     assert uncertainty(series) is series[2]
     assert best_estimate([series[0], series[4]]) is series[4]
     assert best_estimate([series[2]]) is None
-    assert uncertainty([series[0]]) is None
+    assert uncertainty([series[0], Series("admm-net", "sensitivity")]) is None
+
+
+def test_flags_reasons_and_decisions_are_told_once_in_that_order():
+    images = [image(n, 0) for n in range(3)]
+    for one in images[:2]:
+        one.meta.update(
+            EchotrainFlags=("noise: warning, probability 0.97", "spike: notice, probability 0.60"),
+            EchotrainFlagReasons=("three times the noise",),
+            EchotrainDecision="annotated",
+        )
+    assert flags_told("clean", images) == [
+        ("flags, clean", "noise: warning, probability 0.97"),
+        ("flags, clean", "spike: notice, probability 0.60"),
+        ("why, clean", "three times the noise"),
+        ("decision, clean", "annotated"),
+    ]
+    assert flags_told("", images[2:]) == []
 
 
 def test_the_phantom_itself_has_no_error_in_any_unit(exact, simulated):
