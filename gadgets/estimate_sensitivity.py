@@ -120,10 +120,10 @@ class EstimateSensitivity(Gadget[CalibratedKSpace, CalibratedKSpace | Reconstruc
         )
         kspace = replace(message.kspace, meta={**message.kspace.meta, **meta}, history=(*message.kspace.history, step))
         noted = replace(message, kspace=kspace, history=(*message.history, step))
-        yield noted
-        if self.map:
+        if self.map:  # before k-space, as all images that are made of it
             image = reconstruction_of(noted, found.map, method=self._name, step="estimate_sensitivity: map")
             yield replace(image, quantity="sensitivity", unit="change of k-space samples")
+        yield noted
 
     def _asked(self, measurements: Measurements) -> Tensor:
         """Reconstruct, unless the session is over."""

@@ -53,7 +53,7 @@ def test_the_figures_go_into_every_image_that_is_made_afterwards_and_the_map_is_
 def test_k_space_stays_as_it_is_but_for_its_labels(scans):
     scan = scans.Scan(**PLAIN)
     record = calibrated(scans, scan, LINES)
-    kspace, image = estimate(scan, record)
+    image, kspace = estimate(scan, record)
     assert kspace.kspace.data is record.kspace.data
     assert kspace.sensitivities is record.sensitivities
     assert kspace.kspace.variant == "acquired"
@@ -67,7 +67,7 @@ def test_k_space_stays_as_it_is_but_for_its_labels(scans):
 def test_one_coil_sampled_in_full_has_no_direction_to_fear(scans):
     scan = scans.Scan(**{**PLAIN, "coils": 1})
     record = calibrated(scans, scan, range(16))
-    kspace, image = estimate(scan, record, model="zero-filled")
+    image, kspace = estimate(scan, record, model="zero-filled")
     assert float(kspace.kspace.meta["EchotrainSensitivity"]) == pytest.approx(1, rel=1e-3)
     assert np.square(image.data).mean() == pytest.approx(1, rel=1e-3)
 
@@ -76,7 +76,7 @@ def test_one_coil_sampled_in_full_has_no_direction_to_fear(scans):
 def test_volumes_and_networks_have_one_figure_and_a_map_of_every_slice(scans, model):
     scan = scans.Scan(matrix=(16, 16, 3), recon=(16, 16, 3), fov=(200, 200, 15), recon_fov=(200, 200, 15), coils=4)
     record = calibrated(scans, scan, [(z, y) for z in range(3) for y in LINES])
-    kspace, image = estimate(scan, record, model=model, iterations=1)
+    image, kspace = estimate(scan, record, model=model, iterations=1)
     assert float(kspace.kspace.meta["EchotrainSensitivity"]) > 1
     assert image.data.shape == (1, 3, 16, 16)
 
@@ -89,7 +89,7 @@ def test_the_figure_is_the_same_in_every_run_and_passes_copies_if_told_to(scans)
     copy = replace(record, kspace=replace(record.kspace, variant="spikes(share=0.1)"))
     (passed,) = estimate(scan, copy, only_acquired=True)
     assert passed is copy
-    seen, _ = estimate(scan, copy)
+    _, seen = estimate(scan, copy)
     assert seen.kspace.variant == copy.kspace.variant
 
 
