@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..engine.messages import MetaValue
 
 if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
+    from ..models.flags.flag_model import FlagModel
     from ..models.measurements import Measurements
     from ..models.trained_range import TrainedRange
 
@@ -45,7 +46,10 @@ def scan_figures(measurements: Measurements, noise: float | None = None) -> Mapp
 
 
 def beyond_training(
-    trained: TrainedRange, measurements: Measurements, figures: Mapping[str, MetaValue]
+    trained: TrainedRange,
+    measurements: Measurements,
+    figures: Mapping[str, MetaValue],
+    flags: FlagModel | None = None,
 ) -> tuple[str, ...]:
     """Say in what a scan lies outside what a supervised model was trained for.
 
@@ -57,12 +61,19 @@ def beyond_training(
         Slices of one image, or a volume that is reconstructed slice by slice.
     figures
         ``scan_figures`` of them.
+    flags
+        Of the model, if it has some: whether what the scan shows is like what it was trained on.
     """
+    from ..models.flags.unlike import unlike_training
+    from ..models.partitions import as_slices
+
     height, width = measurements.maps.shape[-2:]
     snr = figures.get("EchotrainSnr")
-    return trained.outside(
+    reasons = trained.outside(
         acceleration=float(str(figures["EchotrainAcceleration"])),
         matrix=(height, width),
         coils=measurements.kspace.shape[1],
         snr=None if snr is None else float(str(snr)),
     )
+    unlike = None if flags is None else unlike_training(flags, as_slices(measurements))
+    return reasons if unlike is None else (*reasons, unlike)

@@ -79,6 +79,7 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
     _loaded: Any = field(init=False)  # a LoadedPrior: chains read annotations when the program runs, without torch
     _sampler: Any = field(init=False)
     _begin_at: Any = field(init=False)  # a Reconstructor
+    _flags: Any = field(init=False, default=None)  # a FlagModel of the model to begin at, if it has one
     _context: Context = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +100,8 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
 
     def start(self, context: Context) -> None:
         """Make the sampler, and load the prior, which all sessions share."""
+        from ..models.flags.flag_model import known_flags
+        from ..models.runtimes.loaded_model import LoadedModel
         from ..models.samplers.build import DIFFERENTIATING, build_sampler, check_levels
 
         self._context = context
@@ -108,6 +111,9 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
             self._loaded = self._load(self.device)
             check_levels(self._sampler, self._loaded)
             self._begin_at = self._start(self.device)
+            if isinstance(self._begin_at, LoadedModel):
+                card = self._begin_at.card
+                self._flags = known_flags(shared_store().folder(card.name), card.sha256)
         except (ValueError, ModelError) as error:
             raise ConfigurationError(f"reconstruct_diffusion: {error}") from error
         if self.sampler in DIFFERENTIATING and self.runtime in {"onnx", "bfloat16"}:
@@ -236,7 +242,8 @@ class ReconstructDiffusion(Gadget[CalibratedKSpace, Reconstruction | CalibratedK
         figures = scan_figures(volume, noise=first.posed.noise)
         for model in models[1:]:
             reasons += [
-                f"{model.card.label}: {reason}" for reason in beyond_training(model.card.trained, volume, figures)
+                f"{model.card.label}: {reason}"
+                for reason in beyond_training(model.card.trained, volume, figures, self._flags)
             ]
         requested, steps = first.requested, min(part.steps for part in drawn)
         expired = ", the deadline ended it: best estimate so far" if any(part.expired for part in drawn) else ""

@@ -58,6 +58,7 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
     """``auto`` for a GPU if there is one and else the CPU, or ``cpu``, ``cuda``, ``cuda:1`` ..."""
 
     _loaded: Any = field(init=False)  # a LoadedModel: chains read annotations when the program runs, without torch
+    _flags: Any = field(init=False)  # a FlagModel, or None
     _context: Context = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,9 +74,13 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
 
     def start(self, context: Context) -> None:
         """Load the model, which all sessions share."""
+        from ..models.flags.flag_model import known_flags
+
         self._context = context
         try:
             self._loaded = shared_store().load(self.model, device=self.device, runtime=self.runtime)
+            card = self._loaded.card
+            self._flags = known_flags(shared_store().folder(card.name), card.sha256)
         except ModelError as error:
             raise ConfigurationError(str(error)) from error
         self.at_once = self._loaded.batcher.most
@@ -137,7 +142,7 @@ class ReconstructSupervised(Gadget[CalibratedKSpace, Reconstruction | Calibrated
     def _labels(self, slices: Measurements) -> Mapping[str, MetaValue]:
         card = self._loaded.card
         figures = scan_figures(slices)
-        reasons = beyond_training(card.trained, slices, figures)
+        reasons = beyond_training(card.trained, slices, figures, self._flags)
         return {
             "EchotrainModel": card.label,
             "EchotrainModelHash": card.sha256[:16],

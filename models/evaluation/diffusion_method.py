@@ -11,7 +11,7 @@ from torch import Tensor
 from ..measurements import Measurements
 from ..model_store import ModelStore
 from ..uncertainty.named_ensemble import named_ensemble_of_samples
-from .method import Method
+from .method import Method, flags_of
 
 
 def diffusion_method(
@@ -47,4 +47,4 @@ def diffusion_method(
         images = torch.stack(list(named.ensemble(measurements)))
         return images.mean(dim=0), images[0]
 
-    return Method((name, f"{name}-sample"), reconstruct, named.cards, named.method)
+    return Method((name, f"{name}-sample"), reconstruct, named.cards, named.method, flags_of(named.cards, store))

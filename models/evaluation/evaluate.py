@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..flags.unlike import unlike_training
+from ..measurements import Measurements
 from ..scan_facts import outside_training, scan_facts
 from .case import Case
 from .method import Method
@@ -61,7 +63,7 @@ def evaluate(method: Method, case: Case, device: torch.device) -> tuple[list[Res
     _wait(device)
     seconds = (time.perf_counter() - start) / len(measurements)
     images = {name: image.cpu() for name, image in zip(method.names, made, strict=True)}
-    outside = "; ".join(outside_training(method.cards, scan_facts(measurements))) if method.cards else ""
+    outside = "; ".join(_outside(method, measurements))
     place = (case.data, case.mask, case.acceleration)
     results = []
     for name, image in images.items():
@@ -73,6 +75,13 @@ def evaluate(method: Method, case: Case, device: torch.device) -> tuple[list[Res
             for n, values in enumerate(each)
         ]
     return results, images
+
+
+def _outside(method: Method, measurements: Measurements) -> tuple[str, ...]:
+    if not method.cards:
+        return ()
+    unlike = (unlike_training(flags, measurements) for flags in method.flags)
+    return (*outside_training(method.cards, scan_facts(measurements)), *(reason for reason in unlike if reason))
 
 
 def _wait(device: torch.device) -> None:

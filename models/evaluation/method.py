@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..flags.flag_model import FlagModel, known_flags
 from ..measurements import Measurements
 from ..model_card import ModelCard
 from ..model_store import ModelStore
@@ -26,12 +27,20 @@ class Method:
     """Of the models in it."""
     settings: str = ""
     """In words."""
+    flags: tuple[FlagModel, ...] = ()
+    """Of those models that have some."""
 
     @property
     def made_by(self) -> str:
         """Settings and weights: methods alike in this, and in their names, give the same images of the same scan."""
         weights = (f"{card.label} ({card.sha256[:8]})" for card in self.cards)
         return ", ".join(part for part in (self.settings, *weights) if part)
+
+
+def flags_of(cards: Sequence[ModelCard], store: ModelStore) -> tuple[FlagModel, ...]:
+    """Return the flags of those models that have some."""
+    found = (known_flags(store.folder(card.name), card.sha256) for card in cards)
+    return tuple(flags for flags in found if flags is not None)
 
 
 def named_method(name: str, store: ModelStore, device: str = "auto") -> Method:
@@ -42,5 +51,5 @@ def named_method(name: str, store: ModelStore, device: str = "auto") -> Method:
         return (found(measurements),)
 
     if isinstance(found, LoadedModel):
-        return Method((name,), reconstruct, cards=(found.card,))
+        return Method((name,), reconstruct, cards=(found.card,), flags=flags_of((found.card,), store))
     return Method((name,), reconstruct, settings=repr(found))

@@ -146,6 +146,28 @@ def load_flags(file: Path) -> FlagModel:
         raise ModelError(f"flags {file} cannot be read: {error}") from None
 
 
+def known_flags(folder: Path, sha256: str, conventional: str = "sense") -> FlagModel | None:
+    """Return the flags of a model, if there are some that were trained for these very weights.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    sha256
+        Of its weights.
+    conventional
+        Method that images are compared with.
+
+    Raises
+    ------
+    ModelError
+        They cannot be read.
+    """
+    file = flag_file(folder, conventional)
+    found = load_flags(file) if file.is_file() else None
+    return found if found is not None and sha256 in found.weights.values() else None
+
+
 def save_flags(model: FlagModel, folder: Path) -> Path:
     """Write flags into the folder of the judged model, one weight a line; return the file."""
     values = model.model_dump(exclude_none=True)
