@@ -30,7 +30,7 @@ from .simulator_protocol import ScanProtocol
 Show = Callable[[str, float, float | None, str], None]
 """Called with (what, done, total, text) as the demonstration goes on."""
 
-PROTOCOL = ScanProtocol(matrix=(128, 128), slices=1, mask="random", acceleration=4, calibration=16, snr=30.0)
+PROTOCOL = ScanProtocol(matrix=(176, 176), slices=1, mask="random", acceleration=4, calibration=20, snr=30.0)
 """What the simulated scanner acquires, in its own time: as much as samples can be drawn of while somebody waits."""
 
 _SECOND_MS = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -13,18 +14,20 @@ from scipy import ndimage
 
 from ..engine.gadget import Gadget
 from ..engine.records import Reconstruction
-from ._flag_metadata import FLAGS, flags_of
+from ._flag_metadata import FLAGS, flags_of, reasons_of
 from ._remarks import remarked
 
 _Group = tuple[str, str]
 _WHITE = 255
 _NOTE = "overlay with contour and text burned in, not for measurement"
 _WAITING = 4
+_FONT, _FONTS_ACROSS = 10, 28
+"""Pixels at least, and how often the font's size goes into the width."""
 
 
 @dataclass(kw_only=True)
 class DrawOverlay(Gadget[Reconstruction, Reconstruction]):
-    """Draw the judged image with a contour around regions in doubt and the flags in words, as a series of its own.
+    """Draw the judged image with a contour around regions in doubt and its flags and reasons in words, as a series.
 
     It comes after ``flag_artifacts``, and before what changes the magnitudes' type: where the map of regions arrives,
     the picture of that slice follows it. Everything passes.
@@ -53,7 +56,7 @@ class DrawOverlay(Gadget[Reconstruction, Reconstruction]):
             yield self._drawn(self._judged.pop(group), message)
 
     def _drawn(self, image: Reconstruction, regions: Reconstruction) -> Reconstruction:
-        words = [str(flag) for flag in flags_of(image.meta)] or [f"flags: {image.meta.get(FLAGS, '')}"]
+        words = [*map(str, flags_of(image.meta)), *reasons_of(image.meta)] or [f"flags: {image.meta.get(FLAGS, '')}"]
         window = float(np.quantile(image.data, 0.998)) or 1.0
         planes = [
             overlay(plane / window, region >= self.level, words, self.scale)
@@ -79,7 +82,7 @@ def overlay(image: NDArray[np.float32], doubtful: NDArray[np.bool_], words: list
     doubtful
         (y, x): what a contour is drawn around.
     words
-        Lines of text, from the upper left corner.
+        Text from the upper left corner; each begins a line, and is wrapped.
     scale
         Enlargement.
 
@@ -87,14 +90,16 @@ def overlay(image: NDArray[np.float32], doubtful: NDArray[np.bool_], words: list
     -------
         (scale y, scale x) grey levels.
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     grey = np.asarray(np.clip(image, 0, 1) * _WHITE, np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
     inside = doubtful.repeat(scale, axis=0).repeat(scale, axis=1)
     grey[inside & ~ndimage.binary_erosion(inside)] = _WHITE
     picture = Image.fromarray(grey)
     draw = ImageDraw.Draw(picture)
-    text = "\n".join(words)
-    draw.rectangle(draw.multiline_textbbox((2, 2), text), fill=0)
-    draw.multiline_text((2, 2), text, fill=_WHITE)
+    font = ImageFont.load_default(max(_FONT, picture.width // _FONTS_ACROSS))
+    letters = max(1, int((picture.width - 4) / draw.textlength("n", font)))
+    text = "\n".join(line for word in words for line in textwrap.wrap(word, letters) or [""])
+    draw.rectangle(draw.multiline_textbbox((2, 2), text, font), fill=0)
+    draw.multiline_text((2, 2), text, _WHITE, font)
     return np.asarray(picture, np.uint8)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..demo import DemoReport
 
 
-WORST_CASE = "worst_case:model=default-supervised,epsilon=0.02,iterations=10"
+WORST_CASE = "worst_case:model=default-supervised,epsilon=0.02,iterations=5"
 
 
 def demo(

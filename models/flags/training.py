@@ -43,7 +43,7 @@ features, a flag would learn how simulated scans happen to look, and real ones l
 _HIGHEST: dict[FlagKind, Severity] = {"out_of_distribution": "notice"}
 """A scan unlike those of the training is not a bad one."""
 _FALSE_NOTICES, _FALSE_WARNINGS = 0.05, 0.002
-"""Shares of clean scans that may have a flag of one kind: of six kinds, .03 of the clean scans have any warning."""
+"""Shares of clean scans that may have a flag of one kind: of six kinds, .01 of the clean scans have any warning."""
 _FOLDS = 5
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _SHRINKAGE = 0.1

@@ -16,8 +16,8 @@ _ITERATIONS = 30
 def unlike_training(flags: FlagModel, measurements: Measurements) -> str | None:
     """Say that a scan's contrast, size and spectrum are not those of the training; None if they may be.
 
-    By the flag ``out_of_distribution`` and the CG-SENSE image, whatever the acquisition: from the probability on that a
-    two-hundredth of clean scans exceeds (``Flag.warning``).
+    By the flag ``out_of_distribution`` and the CG-SENSE image, whatever the acquisition: from the probability of a
+    notice on, which at most a twentieth of clean scans exceeds.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def unlike_training(flags: FlagModel, measurements: Measurements) -> str | None:
     if flag is None:
         return None
     highest = max(_probability(flags, one) for one in measurements.to("cpu").split())
-    if highest < flag.warning:
+    if highest < flag.notice:
         return None
     return f"unlike the scans that it was trained on, probability {highest:.2f}"
 
