@@ -133,7 +133,7 @@ def test_an_image_of_a_network_says_which_network_made_it_and_what_it_was_not_tr
     assert known.meta["EchotrainModel"] == NETWORK
     assert "PyTorch" in known.meta["EchotrainModelRuntime"]
     assert not known.meta["EchotrainOutOfRange"]
-    assert "acceleration 15.1, trained for 2 to 12" in strange.meta["EchotrainOutOfRange"]
+    assert "acceleration 16, trained for 2 to 12" in strange.meta["EchotrainOutOfRange"]
 
 
 @pytest.mark.timeout(300)  # seconds by itself; two threads beside other work may take minutes

@@ -12,6 +12,7 @@ from echotrain.models.evaluation.case import Case
 from echotrain.models.evaluation.evaluate import evaluate
 from echotrain.models.measurements import Measurements
 from echotrain.models.model_store import shared_store
+from echotrain.models.samplers.build import build_sampler
 
 CPU = torch.device("cpu")
 
@@ -48,8 +49,9 @@ def test_diffusion_is_what_the_shipped_chain_says():
     assert method.cards == (prior, start)
     assert prior.name == DEFAULT_PRIOR
     assert method.settings.startswith(f"{fields['sampler']}-{fields['steps']}x{fields['samples']}-")
+    defaults = build_sampler(fields["sampler"], {})
     for name, value in fields["settings"].items():
-        assert f"-{name}_{value}".lower() in method.settings
+        assert (f"-{name}_{value}".lower() in method.settings) == (value != getattr(defaults, name))
 
 
 def test_a_sampler_text_draws_as_many_samples_by_the_same_prior():
