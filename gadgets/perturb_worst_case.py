@@ -206,11 +206,7 @@ class PerturbWorstCase(Gadget[CalibratedKSpace, CalibratedKSpace]):
             region = torch.from_numpy(region_weights(wanted.region, message))
         if wanted.structure is not None:
             made, labels["EchotrainStructure"] = structure_in(
-                message,
-                wanted.structure,
-                seed=self._seed(wanted),
-                device=self.device,
-                gadget="perturb_worst_case",
+                message, wanted.structure, seed=self._seed(wanted), device=self.device, gadget="perturb_worst_case"
             )
             target = torch.from_numpy(made.image).to(volume.kspace.device)
             if wanted.model in WITHOUT_MODEL and volume.kspace.ndim == 5:

@@ -96,7 +96,7 @@ def calibrate_flags(
         folder.mkdir(parents=True, exist_ok=True)
         side, key = (
             min(seen.shape[1:]),
-            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen)],
+            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen), adaptive],
         )
         kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), json.dumps(key))
         if len(kept):

@@ -38,8 +38,8 @@ def demo(
 
     Without --scan, a simulated scanner measures its noise and then acquires a brain-like head: a slice, eight coils,
     fourfold accelerated. The phantom is known, so the montage shows beside images and their uncertainty the true error.
-    The same scan comes once more, with two per cent of it changed so that the network's image changes most: the flags
-    say what the images do not.
+    The same scan comes once more, with two per cent of it changed so that the network's image changes most, to see
+    what images, maps and flags make of it.
     """
     import asyncio
 
