@@ -40,7 +40,8 @@ def train(
         typer.Option(min=0, help="Another than the recipe's; makes one more model for an ensemble, NAME-seedN."),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Folder of a model of the same network, to begin with its weights.")
+        Path | None,
+        typer.Option("--from", help="Folder of a model whose weights to begin with: like it, or an ADMM-Net for MoDL."),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, curves and pictures; runs/NAME by default.")

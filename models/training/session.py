@@ -8,13 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ..model_card import ModelError, read_card
-from ..model_store import read_weights
 from ..networks.build import build
-from ..networks.network import Network
 from ..shared_data import read_sources, split_images
 from ..simulation.simulated_slices import SimulatedSlices
 from . import checkpoint
+from .beginning import begin_with
 from .checkpoint import TrainingState, unprefixed
 from .denoising import denoising, log_normal, log_uniform
 from .errors import RecipeError
@@ -63,7 +61,7 @@ def prepare(
     version
         Of the model, if its training is not resumed.
     start
-        Folder of a model whose weights to begin with, of the same architecture and options; read if nothing is resumed.
+        Folder of a model whose weights to begin with, see ``begin_with``; read if nothing is resumed.
     restart
         Forget the checkpoint.
 
@@ -87,7 +85,7 @@ def prepare(
     except (ValueError, KeyError, OSError) as error:
         raise RecipeError(f"recipe {recipe.model.name}: {error}") from None
     cases = [on_device(fixed.batch(n, _VALIDATION_BATCH), device) for n in range(training.validation_batches)]
-    began = _begin_with(start, network, recipe) if start is not None and found is None else ""
+    began = begin_with(start, network, recipe) if start is not None and found is None else ""
     learner = Learner(network, _objective(training.loss), training)
     state, tensors = found or (
         TrainingState(recipe=recipe, version=version, start=began, plan=Plan(last=training.steps)),
@@ -112,17 +110,6 @@ def prepare(
         stop=stop,
         clock=clock,
     )
-
-
-def _begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
-    """Put a model's weights into a network, and return its label."""
-    try:
-        card = read_card(folder)
-        weights = read_weights(folder / "weights.safetensors", card)
-        network.load_state_dict(weights)
-    except (ModelError, RuntimeError) as error:  # torch raises RuntimeError where names or shapes differ
-        raise RecipeError(f"recipe {recipe.model.name} cannot begin with the weights in {folder}: {error}") from None
-    return card.label
 
 
 def _ended_for_want_of_time(state: TrainingState) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType, SimpleNamespace
@@ -16,8 +14,6 @@ from echotrain.engine.gadget import Context
 from echotrain.engine.messages import Readouts
 from echotrain.engine.mrd_header import Encoding, Limit, ScanHeader, Space
 from echotrain.engine.mrd_layout import ACQUISITION_DTYPE, AcquisitionFlag
-from echotrain.models.model_card import ModelCard
-from echotrain.models.trained_range import TrainedRange
 
 
 @dataclass
@@ -110,32 +106,3 @@ def scans() -> SimpleNamespace:
     return SimpleNamespace(
         Scan=Scan, run=run, joined=joined, cut=cut, bit=lambda name: AcquisitionFlag[name].bit, Limit=Limit
     )
-
-
-@pytest.fixture
-def model_card() -> Callable[..., ModelCard]:
-    """``model_card(name, **fields)``: the card of a model that was never trained, for any scan."""
-
-    def card(name: str, **fields) -> ModelCard:
-        untrained = {
-            "name": name,
-            "version": 1,
-            "kind": "supervised",
-            "architecture": "none",
-            "trained": TrainedRange(
-                acceleration=(1, 12), matrix=(8, 256), coils=(1, 32), snr=(1, 100), masks=("uniform",)
-            ),
-            "data": (),
-            "recipe": name,
-            "seed": 0,
-            "hardware": "none",
-            "steps": 0,
-            "wall_seconds": 0,
-            "cpu_seconds": 0,
-            "torch": "2",
-            "date": dt.date(2026, 1, 1),
-            "limits": "never trained",
-        }
-        return ModelCard(**{**untrained, **fields})
-
-    return card

@@ -1,0 +1,43 @@
+"""The weights that a training begins with, where they are another model's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from ..model_card import ModelError, read_card
+from ..model_store import read_weights
+from ..networks.modl import MoDL
+from ..networks.network import Network
+from .errors import RecipeError
+from .recipe import Recipe
+
+
+def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
+    """Put a model's weights into a network, and return the model's label.
+
+    The model has the network's architecture and options; or it is an ADMM-Net, and the network a MoDL with as many
+    unrolls as that has stages, none of them shared, and denoisers of the same size: it takes over the proximal maps as
+    its denoisers, and rho of the update that follows each as lambda.
+
+    Raises
+    ------
+    RecipeError
+        There is no such model, or its weights do not fit.
+    """
+    try:
+        card = read_card(folder)
+        weights = read_weights(folder / "weights.safetensors", card)
+        if isinstance(network, MoDL) and card.architecture == "admm_net":
+            weights = _modl_of_admm_net(weights)
+        network.load_state_dict(weights)
+    except (ModelError, RuntimeError) as error:  # torch raises RuntimeError where names or shapes differ
+        raise RecipeError(f"recipe {recipe.model.name} cannot begin with the weights in {folder}: {error}") from None
+    return card.label
+
+
+def _modl_of_admm_net(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    theirs, ours = "proximal_maps.", "denoisers."
+    denoisers = {ours + name.removeprefix(theirs): w for name, w in weights.items() if name.startswith(theirs)}
+    return {**denoisers, "log_weight": weights["log_rho"][1:]}

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from echotrain.models.model_store import write_model
+from echotrain.models.networks.build import build
+from echotrain.models.training.beginning import begin_with
+from echotrain.models.training.errors import RecipeError
+
+SIZE = {"iterations": 2, "channels": 2, "pools": 1}
+ADMM_NET = {"stages": 3, **SIZE}
+
+
+@pytest.fixture
+def admm_net(tmp_path, model_card):
+    """Return an ADMM-Net of random weights, and its folder."""
+    torch.manual_seed(0)
+    network = build("admm_net", ADMM_NET)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.add_(torch.randn_like(weights), alpha=0.1)
+    write_model(
+        tmp_path / "theirs", network.state_dict(), model_card("theirs", architecture="admm_net", options=ADMM_NET)
+    )
+    return network, tmp_path / "theirs"
+
+
+def test_modl_begins_with_the_proximal_maps_of_an_admm_net_and_the_weights_that_follow_each(admm_net, recipe):
+    theirs, folder = admm_net
+    ours = build("modl", {"unrolls": 3, "shared": False, **SIZE})
+    assert begin_with(folder, ours, recipe()) == "theirs@1"
+    x = torch.randn(1, 2, 8, 8)
+    for denoiser, proximal_map in zip(ours.denoisers, theirs.proximal_maps, strict=True):
+        torch.testing.assert_close(denoiser(x), proximal_map(x), rtol=0, atol=0)
+    torch.testing.assert_close(ours.log_weight, theirs.log_rho[1:], rtol=0, atol=0)
+
+
+def test_a_network_begins_with_the_weights_of_one_like_it(admm_net, recipe):
+    theirs, folder = admm_net
+    ours = build("admm_net", ADMM_NET)
+    begin_with(folder, ours, recipe())
+    for name, weights in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], weights, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("modl", {"unrolls": 3, **SIZE}),  # one denoiser for all
+        ("modl", {"unrolls": 4, "shared": False, **SIZE}),
+        ("modl", {"unrolls": 3, "shared": False, **SIZE, "channels": 3}),
+        ("varnet", {"cascades": 3, "channels": 2, "pools": 1}),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(admm_net, recipe, architecture, options):
+    with pytest.raises(RecipeError, match="recipe tiny cannot begin with the weights in"):
+        begin_with(admm_net[1], build(architecture, options), recipe())
