@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 from ..engine.chain_config import ChainLibrary
 from ..engine.errors import ConfigurationError
 from ..engine.registry import Registry, unknown
 from ..gadgets.reconstruct_diffusion import ReconstructDiffusion
-from ..models.defaults import ALIASES
+from ..models.defaults import ALIASES, own_name
 from ..models.evaluation.diffusion_method import diffusion_method
 from ..models.evaluation.method import Method, named_method
 from ..models.evaluation.methods import CLASSICAL
@@ -95,3 +96,12 @@ def shipped_ensemble() -> ReconstructDiffusion:
     gadget = Registry().make("reconstruct_diffusion", fields)
     assert isinstance(gadget, ReconstructDiffusion)
     return gadget
+
+
+def shipped_sampler() -> str:
+    """Return that gadget's sampler as ``parse_sampler`` takes it."""
+    shipped = shipped_ensemble()
+    settings: dict[str, object] = {**shipped.settings}
+    if shipped.start_from is not None:
+        settings["start_from"] = own_name(shipped.start_from)
+    return f"{shipped.sampler}:{','.join(f'{name}={json.dumps(value)}' for name, value in settings.items())}"

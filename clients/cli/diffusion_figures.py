@@ -28,7 +28,6 @@ diffusion_figures = typer.Typer(
 )
 diffusion_figures.command("prior")(_prior)
 
-_BEST = "dds:eta=0.85,hot=true,sigma_max=0.2,start_from=admm-net"
 _CONVENTIONAL = "dds:hot=true,sigma_max=0.4"
 _SPREAD = "dds:eta=0.0,sigma_max=10.0"
 _SEED = 0
@@ -65,10 +64,13 @@ def trajectories(
     from rich.progress import track
 
     from ...models.evaluation.trajectory import draw_trajectories, trajectory
+    from ..evaluation_methods import shipped_sampler
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = loaded.checked(sampler or [_BEST, _CONVENTIONAL, _SPREAD, "heun", "ula", loaded.within("pc:steps=100")])
+        runs = loaded.checked(
+            sampler or [shipped_sampler(), _CONVENTIONAL, _SPREAD, "heun", "ula", loaded.within("pc:steps=100")]
+        )
         case = _scan_case(scan, acceleration, loaded.device)
         estimates = {
             _described(text, run.sampler): trajectory(
@@ -98,10 +100,11 @@ def samples(
     from ...models.classical.cg_sense import CGSense
     from ...models.samplers.diffusion_reconstruction import sample, sample_seeds
     from ...models.uncertainty.ensemble_figure import draw_ensembles
+    from ..evaluation_methods import shipped_sampler
 
     with _refusals():
         loaded = _Priors(prior, weights, device)
-        runs = loaded.checked(sampler or [_BEST, _CONVENTIONAL, _SPREAD])
+        runs = loaded.checked(sampler or [shipped_sampler(), _CONVENTIONAL, _SPREAD])
         seeds = sample_seeds(_SEED, (), count)
         for acceleration in numbers(accelerations):
             case = _scan_case(scan, acceleration, loaded.device)
@@ -147,6 +150,7 @@ def quality(
     from ...models.evaluation.quality_figure import draw_quality
     from ...models.evaluation.sampler_quality import Setting, ladder, measure
     from ...models.samplers.build import SAMPLERS
+    from ..evaluation_methods import shipped_sampler
     from ..quality_file import append_quality, read_qualities
 
     with _refusals():
@@ -154,7 +158,9 @@ def quality(
         budgets = [int(n) for n in numbers(evaluations)]
         runs = [
             (text, written, run)
-            for text, written in loaded.checked(sampler or [_BEST, _SPREAD, *map(loaded.within, SAMPLERS)]).items()
+            for text, written in loaded.checked(
+                sampler or [shipped_sampler(), _SPREAD, *map(loaded.within, SAMPLERS)]
+            ).items()
             for run in ladder(written.sampler, [*budgets, reference] if written.name == "pc" else budgets)
         ]
         cases = _simulated_cases(slices, matrix, acceleration, loaded.device)

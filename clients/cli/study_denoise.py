@@ -50,7 +50,7 @@ def denoise(
 
     with refusals():
         found = slices_of(
-            scan, count=slices or (6 if quick else 24), matrix=matrix or (96 if quick else 128), seed=seed
+            scan, count=slices or (6 if quick else 56), matrix=matrix or (96 if quick else 128), seed=seed
         )
         study = DenoiseStudy(slices=found, prior=prior, folders=folders(weights), device=device, seed=seed)
         if quick:

@@ -49,6 +49,7 @@ def samplers(
     """
     from ...models.defaults import own_name
     from ...models.studies.samplers import SamplerStudy
+    from ..evaluation_methods import shipped_ensemble
 
     with refusals():
         found = slices_of(scan, count=slices or (1 if quick else 4), matrix=matrix or (64 if quick else 128), seed=seed)
@@ -56,6 +57,7 @@ def samplers(
             slices=found,
             prior=prior,
             supervised=own_name(supervised),
+            begun=shipped_ensemble().settings,
             folders=folders(weights),
             acceleration=acceleration,
             budgets=(10, 20) if quick else (10, 20, 50, 100),

@@ -53,10 +53,12 @@ def shift(
     from ...models.studies.shift import ShiftStudy
     from ...models.studies.slices import spread
     from ..evaluation_cases import IMAGES
+    from ..evaluation_methods import shipped_ensemble
     from .calibrate import HELD_OUT, HELD_OUT_FILE
 
+    shipped = shipped_ensemble()
     with refusals():
-        side, count = matrix or (96 if quick else 192), slices or (6 if quick else 24)
+        side, count = matrix or (96 if quick else 192), slices or (6 if quick else 56)
         held_out = split_images(HELD_OUT_FILE, HELD_OUT)[1]
         seen = spread(held_out, 48 if quick else len(held_out))
         study = ShiftStudy(
@@ -66,11 +68,11 @@ def shift(
             scans=real_scans(scan) if scan else None,
             members=tuple(own_name(name) for name in members.split(",")),
             prior=prior,
-            begin=DEFAULT_SUPERVISED,
-            settings_of_samples={"eta": 0.85, "hot": True, "sigma_max": 0.2, "steps": 10 if quick else 20},
+            begin=own_name(shipped.start_from or DEFAULT_SUPERVISED),
+            settings_of_samples={**shipped.settings, "steps": 10 if quick else shipped.steps},
             folders=folders(weights),
             matrix=side,
-            samples=3 if quick else 8,
+            samples=3 if quick else shipped.samples,
             adapted=1 if quick else 6,
             device=device,
             seed=seed,

@@ -89,6 +89,8 @@ class DenoiseStudy:
     """Beside 1."""
     samples: int = 16
     """Whose mean is taken, a power of 2."""
+    both: int = 8
+    """Images that are denoised by way of epsilon, too: the same network, which knows the same, at twice the time."""
     device: str = "auto"
     seed: int = 0
 
@@ -101,6 +103,7 @@ class DenoiseStudy:
             "levels": self.levels,
             "steps": self.steps,
             "samples": self.samples,
+            "both": self.both,
             "seed": self.seed,
         }
 
@@ -146,7 +149,8 @@ class DenoiseStudy:
             return draw(sampler, problem, by, batch_noise(generator)).images
 
         one = drawn(Tweedie(), prior)
-        several, views = (self.steps, PREDICTIONS) if data == IMAGES else ((EXACT_STEPS,), PREDICTIONS[:1])
+        several = self.steps if data == IMAGES else (EXACT_STEPS,)
+        views = PREDICTIONS if data == IMAGES and number < self.both else PREDICTIONS[:1]
 
         def row(
             image: Tensor, method: str, schedule: str = "", prediction: str = "", steps: int = 1, samples: int = 1

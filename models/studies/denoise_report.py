@@ -28,7 +28,7 @@ def denoise_report(rows: Sequence[DenoiseRow], study: DenoiseStudy) -> Report:
         (level, schedule, prediction, steps)
         for level in levels
         for schedule in SCHEDULES
-        for prediction in PREDICTIONS
+        for prediction in PREDICTIONS[: 2 if study.both else 1]
         for steps in study.steps
     ]
 
@@ -66,7 +66,7 @@ def denoise_report(rows: Sequence[DenoiseRow], study: DenoiseStudy) -> Report:
     return Report(
         conditions=conditions,
         findings=[*_losses(table, settings, label), *_means(table, levels, counts), *_views(table, settings)],
-        tables=[_psnrs(table, level, study.steps) for level in levels] + [_approach(table, levels, counts)],
+        tables=[_psnrs(table, level, study.steps, study.both) for level in levels] + [_approach(table, levels, counts)],
         notes=[
             f"Images: {study.slices.label}; complex, noise in units of the root mean square of their brighter half.",
             "PSNR is that of magnitudes; the limit of 3.01 dB is one of the squared error of complex images.",
@@ -181,34 +181,33 @@ def _means(table: _Rows, levels: Sequence[float], counts: Sequence[int]) -> list
 
 
 def _views(table: _Rows, settings: Sequence[tuple[float, str, str, int]]) -> list[str]:
-    apart = [
-        np.abs(
-            table.psnr(level, method, schedule, "x0", steps) - table.psnr(level, method, schedule, "epsilon", steps)
-        ).max()
-        for level, schedule, prediction, steps in settings
-        for method in ("deterministic", "stochastic")
-        if prediction == "x0"
-    ]
+    apart = []
+    for level, schedule, prediction, steps in settings:
+        for method in ("deterministic", "stochastic") if prediction == "epsilon" else ():
+            epsilon = table.psnr(level, method, schedule, prediction, steps)
+            x0 = table.psnr(level, method, schedule, "x0", steps)[: len(epsilon)]  # the first ones have both
+            apart.append(np.abs(x0 - epsilon).max())
     return [f"Largest difference between the views x0 and epsilon in any row: {max(apart):.2g} dB."] if apart else []
 
 
-def _psnrs(table: _Rows, level: float, steps: Sequence[int]) -> Table:
+def _psnrs(table: _Rows, level: float, steps: Sequence[int], both: int) -> Table:
     body = [
         [name, *[mean_of(table.psnr(level, method)).text(4), *[""] * (len(steps) - 1)]]
         for name, method in (("noisy", "noisy"), ("SURE denoiser", "sure"))
     ]
     one = mean_of(table.psnr(level, "one step", prediction="x0")).text(4)
     body.append(["one step", one, *[""] * (len(steps) - 1)])
+    slices = len(table.psnr(level, "noisy"))
+    fewer = f" (the first {both})" if both < slices else ""
     body += [
         [
-            f"{method}, {schedule}, {prediction}",
+            f"{method}, {schedule}, {prediction}{fewer if prediction == 'epsilon' else ''}",
             *(mean_of(table.psnr(level, method, schedule, prediction, n)).text(4) for n in steps),
         ]
         for method in ("deterministic", "stochastic")
         for schedule in SCHEDULES
-        for prediction in PREDICTIONS
+        for prediction in PREDICTIONS[: 2 if both else 1]
     ]
-    slices = len(table.psnr(level, "noisy"))
     header = ("", *(f"{n} steps" for n in steps))
     return Table(f"PSNR in dB at noise {level:g}: mean of {slices} slices [95 % bootstrap interval]", header, body)
 

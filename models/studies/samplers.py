@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -80,6 +80,8 @@ class SamplerStudy:
     prior: str
     supervised: str
     """Network that is compared with, and that one of the samplers begins at."""
+    begun: Mapping[str, Any] = field(default_factory=lambda: {"eta": 1.0, "hot": True, "sigma_max": 0.1})
+    """Settings of DDS there."""
     folders: tuple[Path, ...]
     acceleration: float = 8.0
     budgets: tuple[int, ...] = (10, 20, 50, 100)
@@ -94,6 +96,7 @@ class SamplerStudy:
         return {
             "slices": f"{self.slices.label} ({self.slices.digest()})",
             "weights": weights_of(ModelStore(*self.folders), self.prior, self.supervised),
+            "begun": dict(self.begun),
             "acceleration": self.acceleration,
             "budgets": self.budgets,
             "slow_budgets": self.slow_budgets,
@@ -103,15 +106,11 @@ class SamplerStudy:
         }
 
     def samplers(self) -> list[Named]:
-        """List every sampler of slices by its defaults, at noise levels that the prior knows, and the chains' ones."""
+        """List every sampler of slices by its defaults, at noise levels that the prior knows, and two hot starts."""
         prior = ModelStore(*self.folders).load_prior(self.prior, device=self.device)
         own = [Named(name, levels_within(build_sampler(name, {}), prior)) for name in SAMPLERS]
-        hot = {"eta": 1.0, "hot": True}
-        return [
-            Named("dds", {**hot, "sigma_max": 0.2}, self.supervised),
-            Named("dds", {**hot, "sigma_max": 0.4}),
-            *own,
-        ]
+        hot = Named("dds", {"eta": 1.0, "hot": True, "sigma_max": 0.4})
+        return [Named("dds", self.begun, self.supervised), hot, *own]
 
     def units(self) -> Sequence[Unit]:
         """List (method, evaluations, number); samplers that take more at their fewest steps are left out there."""

@@ -1,9 +1,18 @@
 """Methods by the names of a command line."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from echotrain.clients.evaluation_methods import DIFFUSION, find_methods, known_methods, shipped_ensemble
+from echotrain.clients.evaluation_methods import (
+    DIFFUSION,
+    find_methods,
+    known_methods,
+    shipped_ensemble,
+    shipped_sampler,
+)
+from echotrain.clients.sampler_text import parse_sampler
 from echotrain.engine.chain_config import SHIPPED as CHAINS
 from echotrain.engine.chain_config import parse_chain
 from echotrain.engine.errors import ConfigurationError
@@ -84,3 +93,10 @@ def test_the_mean_of_samples_is_the_same_at_every_call_and_better_than_one(case)
 def test_what_is_no_method_is_refused(names, says):
     with pytest.raises(ConfigurationError, match=says):
         find_methods(names, shared_store(), "cpu")
+
+
+def test_the_shipped_sampler_is_written_as_a_command_line_takes_it():
+    shipped, written = shipped_ensemble(), parse_sampler(shipped_sampler())
+    assert written.name == shipped.sampler
+    assert written.start == own_name(shipped.start_from)
+    assert dataclasses.asdict(written.sampler).items() >= shipped.settings.items()

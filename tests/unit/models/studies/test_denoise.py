@@ -59,6 +59,17 @@ def test_both_views_of_a_network_denoise_alike(rows):
     assert found["", "x0", 1, "one step"] != found["", "", 1, "sure"]
 
 
+def test_the_first_images_alone_are_denoised_both_ways(study, rows):
+    fewer = dataclasses.replace(study, both=1)
+    compute = fewer.start()
+    found = [row for unit in fewer.units() for row in compute(unit)]
+    assert found == [row for row in rows if row.prediction != "epsilon" or row.number < 1]
+    report = fewer.report(found)
+    assert any("Largest difference between the views x0 and epsilon" in finding for finding in report.findings)
+    lines = {line[0] for table in report.tables for line in table.rows}
+    assert {"stochastic, linear, epsilon (the first 1)", "stochastic, linear, x0"} <= lines
+
+
 def test_a_unit_is_the_same_whatever_was_computed_before(study, rows):
     unit = (IMAGES, 0.2, 1)
     assert study.start()(unit) == [row for row in rows if (row.data, row.level, row.number) == unit]
