@@ -62,8 +62,10 @@ def normal(key: int, rows: NDArray[np.int64], count: int = 1) -> NDArray[np.floa
     return _quantile("gaussian")(uniform(key, rows, count))
 
 
-def fast(key: int, rows: NDArray[np.int64], count: int, distribution: Distribution) -> NDArray[np.float32]:
-    """Return (N, count) float32 of mean 0 and variance 1, for when there are very many.
+def fast(
+    key: int, rows: NDArray[np.int64], count: int, distribution: Distribution, deviation: float = 1.0
+) -> NDArray[np.float32]:
+    """Return (N, count) float32 of mean 0, for when there are very many.
 
     The distribution is tabled in 65536 steps of equal probability, the outermost 16 of which at each end are resolved
     with 48 bits more. Steps of the Gaussian are at most 0.02 standard deviations wide, and it reaches 8.
@@ -73,14 +75,17 @@ def fast(key: int, rows: NDArray[np.int64], count: int, distribution: Distributi
     key, rows, count
         As ``bits``.
     distribution
-        ``laplace`` has a standard deviation of 1, too.
+        Of them.
+    deviation
+        Their standard deviation.
     """
     quarter = -(-count // 4)
     drawn = bits(key, rows, quarter)
     steps = drawn.astype("<u8", copy=False).view("<u2")[:, :count]
     values = np.empty(steps.shape, np.float32)
-    np.take(_table(distribution), steps, out=values, mode="wrap")  # every step is in the table: the fastest mode
-    outer = np.flatnonzero(np.isnan(values))
+    scale = np.float32(deviation)
+    np.take(_table(distribution) * scale, steps, out=values, mode="wrap")  # all are in the table: the fastest mode
+    outer = np.flatnonzero(steps + np.uint16(_TAIL) < 2 * _TAIL)  # those at the upper end wrap around
     if outer.size:
         row, place = np.divmod(outer, count)
         further = (drawn[row, place // 4] ^ (place % 4 + 1).astype(np.uint64)) * _GOLDEN
@@ -88,7 +93,7 @@ def fast(key: int, rows: NDArray[np.int64], count: int, distribution: Distributi
         step = steps[row, place].astype(np.float64)
         mirrored = step > 32768  # close to 1 there are no more digits: take the other end
         tail = _quantile(distribution)(np.where(mirrored, 65535 - step + fraction, step + fraction) / 65536)
-        values[row, place] = np.where(mirrored, -tail, tail)
+        values[row, place] = np.where(mirrored, -tail, tail).astype(np.float32) * scale
     return values
 
 
@@ -121,7 +126,6 @@ def _laplace(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=2)
 def _table(distribution: Distribution) -> NDArray[np.float32]:
-    """(65536,) the middles of the steps; NaN where they are resolved further."""
+    """(65536,) the middles of the steps."""
     middles = _quantile(distribution)((np.arange(32768) + 0.5) / 65536)
-    middles[:_TAIL] = np.nan
     return np.concatenate([middles, -middles[::-1]]).astype(np.float32)

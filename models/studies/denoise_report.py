@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,8 +135,9 @@ def _exact(rows: Sequence[DenoiseRow]) -> list[Condition]:
     return conditions
 
 
-def _losses(table: _Rows, settings: Sequence[tuple[float, str, str, int]], label: object) -> list[str]:
-    assert callable(label)
+def _losses(
+    table: _Rows, settings: Sequence[tuple[float, str, str, int]], label: Callable[[float, str, str, int], str]
+) -> list[str]:
     found = []
     for method in ("deterministic", "stochastic"):
         worst: tuple[float, str] | None = None

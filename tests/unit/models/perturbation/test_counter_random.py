@@ -69,3 +69,11 @@ def test_chances_are_as_stated(share):
     assert hit.shape == (400, 2001)
     assert abs(hit.mean() - share) <= 5 * np.sqrt(share * (1 - share) / hit.size)
     np.testing.assert_array_equal(chance(4, ROWS[7:9], 2001, share), hit[7:9])
+
+
+@pytest.mark.parametrize("distribution", ["gaussian", "laplace"])
+def test_a_standard_deviation_scales_every_number_those_of_the_tails_too(distribution):
+    rows = np.arange(64)
+    unit, scaled = (fast(7, rows, 4096, distribution, *deviation) for deviation in ((), (2.5,)))
+    assert np.abs(unit).max() > 4
+    np.testing.assert_array_equal(scaled, unit * np.float32(2.5))
