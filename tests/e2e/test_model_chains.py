@@ -15,7 +15,9 @@ from echotrain.engine.messages import Header, Image
 from echotrain.models.model_store import SHIPPED, ModelStore
 
 BRAIN = "brain_t1_7ch.h5"
-NETWORK, PRIOR = (ModelStore(SHIPPED).card(name).label for name in ("default-supervised", "default-prior"))
+NETWORK, PRIOR, MODL, VARNET = (
+    ModelStore(SHIPPED).card(name).label for name in ("default-supervised", "default-prior", "modl", "varnet")
+)
 LIMITS = {"sense": 0.16, "cs": 0.12, "supervised": 0.13}
 """Largest NRMSE at R = 4 (zero-filled: .24) against the root sum of squares, which is noisy where the maps are zero."""
 
@@ -75,7 +77,7 @@ def test_three_networks_give_their_mean_and_how_far_it_can_be_trusted(served, br
     assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
     assert width.meta["DataRole"] == ("Quantitative", "interval_width")
     assert mean.meta["EchotrainSamples"] == "3 of 3"
-    assert mean.meta["EchotrainModel"] == ("modl@1", NETWORK, "varnet@1")
+    assert mean.meta["EchotrainModel"] == (MODL, NETWORK, VARNET)
     # the map knows where the mean is wrong
     head = truth > 0.1 * truth.max()
     x = mean.pixels[0].astype(float)
@@ -91,7 +93,7 @@ def test_methods_of_different_kind_give_their_mean_and_how_far_they_disagree(ser
     assert sense.meta["EchotrainMethod"] == "sense"
     assert one.meta["EchotrainMethod"] == f"supervised({NETWORK})"
     assert mean.meta["EchotrainMethod"] == "ensemble(admm-net, modl, cs-tv, cs-wavelet)+mean"
-    assert mean.meta["EchotrainModel"] == (NETWORK, "modl@1")
+    assert mean.meta["EchotrainModel"] == (NETWORK, MODL)
     assert [text.partition(" ")[0] for text in mean.meta["EchotrainMethodSettings"]] == ["cs-tv", "cs-wavelet"]
     assert mean.meta["EchotrainSamples"] == "4 of 4"
     assert max(error_of(mean, truth), error_of(one, truth)) < 0.9 * error_of(sense, truth)
