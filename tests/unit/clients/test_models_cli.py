@@ -20,7 +20,7 @@ def test_list_shows_every_model_and_what_it_was_trained_for():
     shown = run("list")
     for name in shared_store().names():
         assert shared_store().card(name).label in shown
-    assert "R 2 to 12, 4 to 12 coils" in shown
+    assert "R 2 to 12, 1 to 32 coils" in shown
 
 
 def test_show_gives_the_card():
