@@ -48,7 +48,7 @@ def shift(
 
     Goes on where it was interrupted.
     """
-    from ...models.defaults import DEFAULT_SUPERVISED, own_name
+    from ...models.defaults import own_name
     from ...models.shared_data import read_images, split_images
     from ...models.studies.shift import ShiftStudy
     from ...models.studies.slices import spread
@@ -57,6 +57,7 @@ def shift(
     from .calibrate import HELD_OUT, HELD_OUT_FILE
 
     shipped = shipped_ensemble()
+    assert shipped.start_from is not None  # its samples begin at a network
     with refusals():
         side, count = matrix or (96 if quick else 192), slices or (6 if quick else 56)
         held_out = split_images(HELD_OUT_FILE, HELD_OUT)[1]
@@ -68,7 +69,7 @@ def shift(
             scans=real_scans(scan) if scan else None,
             members=tuple(own_name(name) for name in members.split(",")),
             prior=prior,
-            begin=own_name(shipped.start_from or DEFAULT_SUPERVISED),
+            begin=own_name(shipped.start_from),
             settings_of_samples={**shipped.settings, "steps": 10 if quick else shipped.steps},
             folders=folders(weights),
             matrix=side,

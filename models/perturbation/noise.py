@@ -59,7 +59,8 @@ def with_noise(
     factor = _coil_factor(noise, coils, scan, noise.level if level is None else level)
     shape = _amplitudes(noise, length)
     key, added = key_of(seed, purpose), np.empty(samples.shape, np.complex64)
-    alike = shape is None and factor.ndim == 1 and bool((factor == factor[0]).all())
+    plain = shape is None and noise.distribution != "impulsive"  # else something comes between number and level
+    alike = plain and factor.ndim == 1 and bool((factor == factor[0]).all())
     deviation = float(factor[0].real) if alike else 1.0
     step = max(1, _AT_ONCE // (2 * coils * length))
     for first in range(0, count, step):

@@ -90,7 +90,7 @@ class DenoiseStudy:
     samples: int = 16
     """Whose mean is taken, a power of 2."""
     both: int = 8
-    """Images that are denoised by way of epsilon, too: the same network, which knows the same, at twice the time."""
+    """Images, at least one, that are denoised by way of epsilon, too: the same network, which knows the same."""
     device: str = "auto"
     seed: int = 0
 

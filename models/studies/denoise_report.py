@@ -28,7 +28,7 @@ def denoise_report(rows: Sequence[DenoiseRow], study: DenoiseStudy) -> Report:
         (level, schedule, prediction, steps)
         for level in levels
         for schedule in SCHEDULES
-        for prediction in PREDICTIONS[: 2 if study.both else 1]
+        for prediction in PREDICTIONS
         for steps in study.steps
     ]
 
@@ -207,7 +207,7 @@ def _psnrs(table: _Rows, level: float, steps: Sequence[int], both: int) -> Table
         ]
         for method in ("deterministic", "stochastic")
         for schedule in SCHEDULES
-        for prediction in PREDICTIONS[: 2 if both else 1]
+        for prediction in PREDICTIONS
     ]
     header = ("", *(f"{n} steps" for n in steps))
     return Table(f"PSNR in dB at noise {level:g}: mean of {slices} slices [95 % bootstrap interval]", header, body)
