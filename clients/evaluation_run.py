@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..models.evaluation.evaluate import Result, evaluate
+from ..models.evaluation.evaluate import Result, evaluate, judged_again
 from ..models.evaluation.method import Method
 from .evaluation_cases import Cases, Planned
 from .evaluation_file import append_results, read_results
@@ -49,7 +49,8 @@ def run_evaluation(
         Where measurements are to be.
     kept
         CSV file of rows from earlier, which are not computed again where method, settings, weights and case are the
-        same; new ones are added to it, case by case. None: nothing is kept.
+        same; where flags are others now, it is said anew whether the case is out of range. New rows are added, case by
+        case. None: nothing is kept.
 
     Raises
     ------
@@ -90,8 +91,12 @@ def run_evaluation(
                 what = f"{method.names[0]}, {place.data}, R={place.acceleration:g}"
                 if what in refused or _done(known, place, method):
                     continue
+                before = [known[key] for key in _keys(place, method) if key in known]
                 try:
-                    found, _ = evaluate(method, case, device)
+                    if len(before) == len(method.names):
+                        found = judged_again(method, case, before)
+                    else:
+                        found, _ = evaluate(method, case, device)
                 except ValueError as error:  # some methods cannot do with some sampling
                     refused[what] = str(error)
                     continue
@@ -121,4 +126,4 @@ def _keys(case: Planned, method: Method) -> list[_Key]:
 
 
 def _done(known: dict[_Key, Result], case: Planned, method: Method) -> bool:
-    return all(key in known for key in _keys(case, method))
+    return all(key in known and known[key].judged_by == method.judged_by for key in _keys(case, method))

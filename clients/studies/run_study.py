@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -97,7 +98,16 @@ def _threads_each(threads: int) -> Iterator[None]:
 
 def _start(study: Study[Any]) -> None:
     global _work  # noqa: PLW0603 - what a process has loaded stays with it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = study.start()
+
+
+def _end_with_parent() -> None:
+    """Do not outlive the process that was to take the rows: where it is killed, nobody else ends this one."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is one of its processes
+    parent.join()
+    os._exit(1)
 
 
 def _one(unit: Unit) -> list[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class Result:
     another's."""
     out_of_range: str = ""
     """In what the scan lies outside what the models in the method were trained for."""
+    judged_by: str = ""
+    """By which flags, besides the models' cards."""
 
 
 def evaluate(method: Method, case: Case, device: torch.device) -> tuple[list[Result], dict[str, Tensor]]:
@@ -71,10 +74,16 @@ def evaluate(method: Method, case: Case, device: torch.device) -> tuple[list[Res
         spent = seconds if name == method.names[0] else None
         each = zip(found.psnr.tolist(), found.ssim.tolist(), found.nrmse.tolist(), strict=True)
         results += [
-            Result(name, method.made_by, *place, case.number + n, *values, spent, outside)
+            Result(name, method.made_by, *place, case.number + n, *values, spent, outside, method.judged_by)
             for n, values in enumerate(each)
         ]
     return results, images
+
+
+def judged_again(method: Method, case: Case, results: Sequence[Result]) -> list[Result]:
+    """Say of results from earlier whether the case is out of range by the flags that the method's models have now."""
+    outside = "; ".join(_outside(method, case.measurements))
+    return [replace(result, out_of_range=outside, judged_by=method.judged_by) for result in results]
 
 
 def _outside(method: Method, measurements: Measurements) -> tuple[str, ...]:

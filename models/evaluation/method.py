@@ -36,6 +36,11 @@ class Method:
         weights = (f"{card.label} ({card.sha256[:8]})" for card in self.cards)
         return ", ".join(part for part in (self.settings, *weights) if part)
 
+    @property
+    def judged_by(self) -> str:
+        """The flags: scans that they find unlike the training's are out of range."""
+        return ", ".join(dict.fromkeys(flags.label for flags in self.flags))
+
 
 def flags_of(cards: Sequence[ModelCard], store: ModelStore) -> tuple[FlagModel, ...]:
     """Return the flags of those models that have some."""

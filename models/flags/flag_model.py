@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -81,6 +82,11 @@ class FlagModel(_Part):
     metrics: tuple[Metric, ...] = ()
     """Area under the curve of each flag against clean scans, and the share of clean scans with any flag above
     ``notice``, on subjects that were not trained on."""
+
+    @property
+    def label(self) -> str:
+        """Name of the judged model, and what tells these flags from others of it."""
+        return f"{self.judged} ({hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]})"
 
     def probabilities(self, features: Mapping[str, float]) -> Mapping[FlagKind, float]:
         """Return each flag's probability.

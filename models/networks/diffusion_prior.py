@@ -30,7 +30,7 @@ class DiffusionPrior(Network):
 
     Parameters
     ----------
-    channels, blocks, embedding
+    channels, blocks, embedding, heads
         Of F, see ``NoiseConditionedUNet``.
     sigma_data
         Standard deviation of each part of an image in units of ``image_scale``.
@@ -44,12 +44,13 @@ class DiffusionPrior(Network):
         channels: Annotated[tuple[_Width, ...], Field(min_length=1)] = (48, 96, 144),
         blocks: Annotated[int, Field(ge=1)] = 2,
         embedding: Annotated[int, Field(ge=1)] = 64,
+        heads: Annotated[int, Field(ge=0)] = 0,
         sigma_data: Annotated[float, Field(gt=0)] = 0.4,
         sigma_min: Annotated[float, Field(gt=0)] = 0.005,
         sigma_max: Annotated[float, Field(gt=0)] = 80.0,
     ) -> None:
         super().__init__()
-        self.unet = NoiseConditionedUNet(channels, blocks, embedding)
+        self.unet = NoiseConditionedUNet(channels, blocks, embedding, heads)
         self.sigma_data, self.sigmas = sigma_data, (sigma_min, sigma_max)
         self._multiple = NoiseConditionedUNet.multiple(len(channels))
 
@@ -86,6 +87,10 @@ class DiffusionPrior(Network):
         levels = (sigma / scale).clamp(*self.sigmas).flatten()
         denoised = scale * self.denoise(image / scale, levels)
         return torch.where((image != 0).flatten(1).any(dim=1)[:, None, None], denoised, 0)  # nothing from nothing
+
+    def attention(self) -> dict[str, Tensor]:
+        """Return those weights that the network has for attention alone, under their names."""
+        return {name: weight for name, weight in self.state_dict().items() if name.startswith("unet.attention.")}
 
     def blocks(self) -> tuple[Block, ...]:
         """List the one U-Net."""

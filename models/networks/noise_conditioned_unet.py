@@ -7,9 +7,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, normalize, pixel_shuffle, pixel_unshuffle, scaled_dot_product_attention
 
-from .convolution import activation, convolution, doubling_convolution
+from .convolution import activation, convolution, doubling_convolution, zero_convolution
 
 _FOLD = 2
 """Pixels a side that are folded into channels: convolutions at half the resolution take a quarter of the time."""
@@ -32,9 +32,16 @@ class NoiseConditionedUNet(nn.Module):
         Residual blocks at each level on the way down, and as many on the way up.
     embedding
         Features of the noise level.
+    heads
+        Of attention between all places of the coarsest level, by which its channels are divided; 0: none.
+
+    Raises
+    ------
+    ValueError
+        The channels of the coarsest level are no multiple of the heads.
     """
 
-    def __init__(self, channels: tuple[int, ...], blocks: int, embedding: int) -> None:
+    def __init__(self, channels: tuple[int, ...], blocks: int, embedding: int, heads: int = 0) -> None:
         super().__init__()
         folded = 2 * _FOLD**2
         self.embed = nn.Sequential(
@@ -42,6 +49,7 @@ class NoiseConditionedUNet(nn.Module):
         )
         self.first = convolution(folded, channels[0])
         self.contract = nn.ModuleList(_Blocks(width, blocks, embedding) for width in channels)
+        self.attention = _Attention(channels[-1], heads) if heads else nn.Identity()
         steps = list(itertools.pairwise(channels))
         self.widen = nn.ModuleList(convolution(fine, coarse) for fine, coarse in steps)
         self.upsample = nn.ModuleList(doubling_convolution(coarse, fine) for fine, coarse in reversed(steps))
@@ -59,6 +67,7 @@ class NoiseConditionedUNet(nn.Module):
                 kept.append(x)
                 x = self.widen[level - 1](avg_pool2d(x, 2))
             x = blocks(x, condition)
+        x = self.attention(x)
         for upsample, blocks in zip(self.upsample, self.expand, strict=True):
             x = blocks(upsample(x) + kept.pop(), condition)
         return pixel_shuffle(self.last(x), _FOLD)
@@ -94,6 +103,34 @@ class _Blocks(nn.ModuleList):
         for block in self:
             x = block(x, condition)
         return x
+
+
+class _Attention(nn.Module):
+    """What every place takes from all others, added to it; begins as nothing.
+
+    A. Vaswani et al., NeurIPS 2017, several heads, on an image's places without their positions. Queries and keys are
+    brought to length 1 (A. Henry et al., EMNLP Findings 2020), and how sharply they are compared is learnt: nothing
+    else normalises here, and values stay in the unit of the image.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(
+                f"channels of the coarsest level: got {channels}, expected a multiple of the {heads} heads"
+            )
+        self.heads = heads
+        self.look = convolution(channels, 3 * channels, 1)
+        self.log_sharpness = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
+        self.add = zero_convolution(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, *size = x.shape
+        parts = self.look(x).reshape(batch, 3, self.heads, channels // self.heads, -1).transpose(-2, -1)
+        query, key, value = parts.unbind(dim=1)  # (batch, heads, places, channels of a head)
+        query = normalize(query, dim=-1) * self.log_sharpness.exp()
+        seen = scaled_dot_product_attention(query, normalize(key, dim=-1), value, scale=1.0)
+        return x + self.add(seen.transpose(-2, -1).reshape(batch, channels, *size))
 
 
 def _features(level: Tensor) -> Tensor:

@@ -41,9 +41,11 @@ def draw_denoise(rows: Sequence[DenoiseRow], path: Path, title: str) -> None:
 
         one, steps = mean("one step"), sorted({row.steps for row in here if row.method == "deterministic"})
         for number, schedule in enumerate(SCHEDULES):
+            # uniform, which is almost the same as linear, would hide it
+            style = {"linewidth": 4, "alpha": 0.4} if schedule == "linear" else {"linewidth": 1.5}
             for method, line in (("deterministic", "-"), ("stochastic", "--")):
                 curve = [one, *(mean(method, schedule, n) for n in steps)]
-                axis.plot([1, *steps], curve, f"C{number}o{line}", markersize=3, label=f"{method}, {schedule}")
+                axis.plot([1, *steps], curve, f"C{number}o{line}", markersize=3, label=f"{method}, {schedule}", **style)
         axis.axhline(mean("sure"), color="grey", linestyle=":", label="SURE denoiser")
         axis.set(xscale="log", xlabel="steps", title=f"noise {level:g} (noisy {mean('noisy', steps=0):.1f} dB)")
         axis.title.set_fontsize(9)

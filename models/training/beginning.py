@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..model_card import ModelError, read_card
 from ..model_store import read_weights
+from ..networks.diffusion_prior import DiffusionPrior
 from ..networks.modl import MoDL
 from ..networks.network import Network
 from .errors import RecipeError
@@ -19,7 +20,8 @@ def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
 
     The model has the network's architecture and options; or it is an ADMM-Net, and the network a MoDL with as many
     unrolls as that has stages, none of them shared, and denoisers of the same size: it takes over the proximal maps as
-    its denoisers, and rho of the update that follows each as lambda.
+    its denoisers, and rho of the update that follows each as lambda. A prior that has attention may begin with one that
+    has none but is the same otherwise: its attention begins as nothing.
 
     Raises
     ------
@@ -31,6 +33,8 @@ def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
         weights = read_weights(folder / "weights.safetensors", card)
         if isinstance(network, MoDL) and card.architecture == "admm_net":
             weights = _modl_of_admm_net(weights)
+        if isinstance(network, DiffusionPrior):
+            weights = {**network.attention(), **weights}
         network.load_state_dict(weights)
     except (ModelError, RuntimeError) as error:  # torch raises RuntimeError where names or shapes differ
         raise RecipeError(f"recipe {recipe.model.name} cannot begin with the weights in {folder}: {error}") from None

@@ -101,13 +101,13 @@ def command():
     """Run ``echotrain ARGS`` and return the finished process."""
 
     def run(*arguments: object, check: bool = True, env=None, **options) -> subprocess.CompletedProcess:
-        text = options.pop("text", True)
+        text, timeout = options.pop("text", True), options.pop("timeout", 60)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ECHOTRAIN_")}
         result = subprocess.run(
             [COMMAND, *map(str, arguments)],
             capture_output=True,
             text=text,
-            timeout=60,
+            timeout=timeout,
             check=False,
             env={**clean, **(env or {})},
             **options,

@@ -13,6 +13,8 @@ from echotrain.clients.cli.evaluate import evaluate
 from echotrain.clients.cli.figures import figures
 from echotrain.clients.fully_sampled import fully_sampled_kspace
 from echotrain.engine.errors import ConfigurationError
+from echotrain.models.flags.flag import Flag
+from echotrain.models.flags.flag_model import DISTANCE, FlagData, FlagModel, Regions, Typical, save_flags
 from echotrain.models.model_card import ModelCard, read_card
 from echotrain.models.model_store import write_model
 from echotrain.models.networks.build import build
@@ -177,6 +179,50 @@ def test_rows_of_other_weights_or_settings_are_done_again(run, tmp_path):
         "ZeroFilled(once=True)",
         "ZeroFilled()",
     ]
+
+
+@pytest.mark.usefixtures("heads")
+def test_with_other_flags_only_the_range_is_judged_again(run, own_models, tmp_path):
+    file = tmp_path / "slices.csv"
+    arguments = (
+        "evaluate",
+        "tiny",
+        "-R",
+        "2",
+        "--data",
+        "simulated",
+        "--slices",
+        "1",
+        "--weights",
+        own_models,
+        "-o",
+        file,
+    )
+    assert run(*arguments).exit_code == 0
+    header, first = file.read_text().splitlines()
+    file.write_text(f"{header}\n{first.replace(first.split(',')[6], '77.7')}\n")
+    flags = FlagModel(
+        judged="tiny",
+        conventional="sense",
+        date=dt.date(2020, 1, 1),
+        weights={"tiny": read_card(own_models / "tiny").sha256},
+        scope=TrainedRange(acceleration=(1, 8), matrix=(64, 64), coils=(4, 4), snr=(1, 99), masks=("uniform",)),
+        data=FlagData(file="none", slices=12, seed=0, note=""),
+        typical=Typical(features=("input_bright",), mean=(0.0,), precision=((1.0,),)),
+        regions=Regions(intercept=0.0, weights={}),
+        flags={
+            "out_of_distribution": Flag(intercept=9.0, notice=0.5, warning=0.7, severe=1.0, weights={DISTANCE: 0.0})
+        },
+    )
+    save_flags(flags, own_models / "tiny")
+    for _ in range(2):  # the second time there is nothing left to do
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+        before, after = csv.DictReader(file.read_text().splitlines())
+        assert before["judged_by"] == ""
+        assert after == {**before, "judged_by": flags.label, "out_of_range": after["out_of_range"]}
+        assert after["psnr"] == "77.7"
+        assert after["out_of_range"].endswith("unlike the scans that it was trained on, probability 1.00")
 
 
 @pytest.mark.usefixtures("heads")

@@ -1,6 +1,8 @@
 """A study that is killed goes on; rows of other settings are refused; several processes compute the same."""
 
 import dataclasses
+import subprocess
+import sys
 from typing import ClassVar
 
 import pytest
@@ -11,6 +13,22 @@ from echotrain.clients.studies.run_study import run_study
 from echotrain.engine.errors import ConfigurationError
 from echotrain.models.studies.conditions import fact
 from echotrain.models.studies.study import Report, Table
+
+ENDLESS = """
+import time
+from echotrain.clients.studies.run_study import _computed
+
+class Endless:
+    def start(self):
+        return work
+
+def work(unit):
+    print("at work", flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    list(_computed(Endless(), [(0,), (1,)], 2))
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,3 +95,12 @@ def test_a_report_states_every_condition_with_its_outcome(tmp_path):
     assert text.count("- **not met**: It holds.\n  Found: 3 of 4.") == 1
     assert "![Squares](squares.png)" in text
     assert "- found so" in text
+
+
+def test_processes_end_when_the_one_that_began_them_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(ENDLESS)
+    with subprocess.Popen([sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, text=True) as process:
+        assert [process.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
+        process.kill()
+        rest, _ = process.communicate(timeout=30)  # returns when nobody is left who could write
+    assert rest == ""

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from echotrain.models.networks.build import build
+from echotrain.models.networks.noise_conditioned_unet import NoiseConditionedUNet
 
 SMALL = {"channels": [4, 8], "blocks": 1, "embedding": 4, "sigma_data": 0.5}
 
@@ -49,3 +50,32 @@ def test_the_denoiser_can_be_differentiated(make_network):
     x = images().requires_grad_()
     make_network("diffusion_prior").denoise(x, torch.tensor(0.4)).abs().sum().backward()
     assert x.grad.abs().min() > 0
+
+
+def test_attention_begins_as_nothing(make_network):
+    without, sigma = make_network("diffusion_prior", sigma_data=0.5), torch.tensor(0.4)
+    attentive = build("diffusion_prior", SMALL | {"heads": 2})
+    attentive.load_state_dict({**attentive.attention(), **without.state_dict()})
+    torch.testing.assert_close(attentive.denoise(images(), sigma), without.denoise(images(), sigma))
+
+
+def test_attention_adds_means_of_all_places_by_the_cosine_of_query_and_key():
+    attention = NoiseConditionedUNet((4, 8), 1, 4, heads=2).attention
+    torch.nn.init.normal_(attention.add.weight)
+    torch.nn.init.normal_(attention.log_sharpness)
+    x = torch.randn(1, 8, 3, 5)
+    places = x[0].flatten(1)  # (channels, places)
+    query, key, value = (attention.look.weight[:, :, 0, 0] @ places).reshape(3, 2, 4, 15)
+    means = []
+    for head in range(2):
+        lengths = query[head].norm(dim=0)[:, None] * key[head].norm(dim=0)
+        cosine = query[head].T @ key[head] / lengths
+        shares = (attention.log_sharpness[head].exp() * cosine).softmax(dim=1)
+        means.append(value[head] @ shares.T)
+    expected = places + attention.add.weight[:, :, 0, 0] @ torch.cat(means)
+    torch.testing.assert_close(attention(x), expected.reshape(x.shape), rtol=1e-4, atol=1e-4)
+
+
+def test_heads_that_do_not_divide_the_channels_are_refused():
+    with pytest.raises(ValueError, match="channels of the coarsest level: got 8, expected a multiple of the 3 heads"):
+        build("diffusion_prior", SMALL | {"heads": 3})

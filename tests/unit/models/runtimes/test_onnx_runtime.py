@@ -20,7 +20,7 @@ SMALL = {
     "varnet": {"cascades": 2, "channels": 4, "pools": 2},
     "modl": {"unrolls": 2, "channels": 4, "pools": 2},
     "irim": {"steps": 2, "channels": 8, "hidden": 4, "strides": [1, 2]},
-    "diffusion_prior": {"channels": [4, 8], "blocks": 1, "embedding": 4},
+    "diffusion_prior": {"channels": [4, 8], "blocks": 1, "embedding": 4, "heads": 2},
 }
 
 

@@ -42,6 +42,19 @@ def test_a_network_begins_with_the_weights_of_one_like_it(admm_net, recipe):
         torch.testing.assert_close(ours.state_dict()[name], weights, rtol=0, atol=0)
 
 
+def test_a_prior_with_attention_begins_with_one_without(tmp_path, model_card, recipe):
+    options = {"channels": [4, 8], "blocks": 1, "embedding": 4}
+    theirs = build("diffusion_prior", options).state_dict()
+    card = model_card("theirs", kind="prior", architecture="diffusion_prior", options=options)
+    write_model(tmp_path / "theirs", theirs, card)
+    ours = build("diffusion_prior", options | {"heads": 2})
+    begin_with(tmp_path / "theirs", ours, recipe())
+    for name, weights in theirs.items():
+        torch.testing.assert_close(ours.state_dict()[name], weights, rtol=0, atol=0)
+    with pytest.raises(RecipeError, match="cannot begin"):
+        begin_with(tmp_path / "theirs", build("diffusion_prior", options | {"blocks": 2, "heads": 2}), recipe())
+
+
 @pytest.mark.parametrize(
     ("architecture", "options"),
     [
