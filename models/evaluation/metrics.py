@@ -60,8 +60,9 @@ def scores(image: Tensor, reference: Tensor) -> Scores:
     error = x - r
     psnr = 20 * torch.log10(peak / error.square().mean(dim=(1, 2)).sqrt())
     nrmse = (error.square().sum(dim=(1, 2)) / r.square().sum(dim=(1, 2))).sqrt()
-    # SSIM is the same for images and data range scaled alike, so that slices of any peak can go in one call
-    x, r = ((part / peak[:, None, None])[:, None] for part in (x, r))
+    # SSIM is the same for images and data range scaled alike, so that slices of any peak can go in one call; in single
+    # precision it differs by less than 1e-6 and takes a fifteenth of the time
+    x, r = ((part / peak[:, None, None])[:, None].float() for part in (x, r))
     ssim = structural_similarity_index_measure(x, r, data_range=1.0, reduction="none")
     assert isinstance(ssim, Tensor)
-    return Scores(psnr, ssim.reshape(-1), nrmse)
+    return Scores(psnr, ssim.reshape(-1).double(), nrmse)

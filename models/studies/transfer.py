@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..defaults import own_name
 from ..evaluation.methods import find_method
-from ..evaluation.metrics import scores
+from ..evaluation.metrics import Scores, scores
 from ..measurements import Measurements, Reconstructor, joined
 from ..model_store import ModelStore
 from ..perturbation.attacked import Reconstruct
@@ -132,6 +132,7 @@ class TransferStudy:
             reference = torch.cat([case.reference for case in cases])
             with torch.inference_mode():
                 clean = {name: methods[name](measurements) for name in self.methods}
+            before = {name: scores(image.cpu(), reference) for name, image in clean.items()}
             rows = []
             for source, epsilon, delta in self._perturbations(attacked, measurements, numbers):
                 norms = relative_norm(measurements, delta).tolist()
@@ -139,7 +140,7 @@ class TransferStudy:
                 for name in self.methods:
                     with torch.inference_mode():
                         image = methods[name](changed)
-                    harms = _harms(image, clean[name], reference)
+                    harms = _harms(image, clean[name], reference, before[name])
                     rows += [
                         TransferRow(acceleration, group, number, source, epsilon, name, norm, *harm)
                         for number, norm, harm in zip(numbers, norms, harms, strict=True)
@@ -200,10 +201,10 @@ class TransferStudy:
         draw_transfer(rows, path, f"{self.slices.label}; diffusion: {own_name(self.prior)}")
 
 
-def _harms(image: Tensor, clean: Tensor, reference: Tensor) -> list[tuple[float, ...]]:
+def _harms(image: Tensor, clean: Tensor, reference: Tensor, before: Scores) -> list[tuple[float, ...]]:
     """Return change, PSNR, SSIM, and the losses of both, of each slice."""
     image, clean = image.cpu(), clean.cpu()
     change = (image - clean).flatten(1).norm(dim=1) / clean.flatten(1).norm(dim=1)
-    now, before = (scores(x, reference) for x in (image, clean))
+    now = scores(image, reference)
     columns = (change, now.psnr, now.ssim, before.psnr - now.psnr, before.ssim - now.ssim)
     return list(zip(*(column.tolist() for column in columns), strict=True))
