@@ -20,10 +20,12 @@ from ..evaluation.methods import find_method
 from ..evaluation.metrics import Scores, scores
 from ..measurements import Measurements, Reconstructor, joined
 from ..model_store import ModelStore
-from ..perturbation.attacked import Reconstruct
+from ..perturbation.ascent import normalised_gradient
+from ..perturbation.attacked import Attacked, Reconstruct
+from ..perturbation.ball import ball_about
 from ..perturbation.control import relative_norm
 from ..perturbation.white_box import white_box
-from ..perturbation.worst_case import perturbed, random_control, worst_case
+from ..perturbation.worst_case import climb, perturbed, random_control
 from ..runtimes.device import find_device
 from ..samplers.build import levels_within
 from ..samplers.diffusion_reconstruction import sample, sample_seeds
@@ -163,16 +165,12 @@ class TransferStudy:
         for epsilon in self.epsilons:
             yield RANDOM, epsilon, epsilon * direction
         for source in self.networks:
+            searched = Attacked(attacked[source], measurements)
             delta, before = direction, 1.0
             for epsilon in self.epsilons:
-                delta = worst_case(
-                    attacked[source],
-                    measurements,
-                    epsilon=epsilon,
-                    iterations=self.iterations,
-                    generator=torch.Generator(),  # of the start, which is given
-                    start=delta * (epsilon / before),
-                ).delta
+                ball = ball_about(measurements, epsilon, "l2")
+                first = ball.project(delta * (epsilon / before))
+                delta, _ = climb(searched.evaluate, ball, first, normalised_gradient(ball), self.iterations)
                 before = epsilon
                 yield source, epsilon, delta
 
