@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -45,6 +46,12 @@ def data() -> Path:
             "names another folder)"
         )
     return folder
+
+
+def pytest_runtest_setup():
+    """Draw the same numbers whatever tests ran before, also in fixtures that several tests share."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
