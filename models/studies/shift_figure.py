@@ -8,7 +8,15 @@ from pathlib import Path
 from .shift import ALPHA, DIFFUSION, SCD, SUPERVISED, ShiftRow
 from .shift_report import Coverage
 
-_BESIDE = 0.22  # conditions apart is 1
+_BESIDE = 0.18  # conditions apart is 1
+_SERIES = (
+    (SUPERVISED, None, "C0o"),
+    (DIFFUSION, None, "C1o"),
+    (DIFFUSION, SCD, "C1D"),
+    (SCD, None, "C2D"),
+)
+"""Ensemble, the ensemble whose slices are taken alone (SCD has few, that others are not to be compared with), and how
+it looks."""
 
 
 def draw_shift(rows: Sequence[ShiftRow], path: Path, title: str) -> None:
@@ -32,27 +40,28 @@ def draw_shift(rows: Sequence[ShiftRow], path: Path, title: str) -> None:
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=9)
     coverage, correlation, quality = axes = figure.subplots(1, 3)
-    for number, name in enumerate((SUPERVISED, DIFFUSION, SCD)):
+    for number, (name, like, look) in enumerate(_SERIES):
+        colour, marker = look[:2], look[2]
         for at, condition in enumerate(conditions):
-            place = at + (number - 1) * _BESIDE
+            place = at + (number - 1.5) * _BESIDE
             for axis, value, filled in (
                 (coverage, "risk", False),
                 (coverage, "calibrated", True),
                 (correlation, "correlation", True),
                 (quality, "psnr", True),
             ):
-                mean = found.mean(name, condition, value)
+                mean = found.mean(name, condition, value, like)
                 if mean is None:
                     continue
                 level = 1 - mean.value if axis is coverage else mean.value
                 low, high = mean.interval or (mean.value, mean.value)
                 ends = [[max(mean.value - low, 0)], [max(high - mean.value, 0)]]
                 error = ends[::-1] if axis is coverage else ends
-                face = f"C{number}" if filled else "none"
-                axis.errorbar([place], [level], error, fmt="o", color=f"C{number}", markerfacecolor=face, markersize=5)
+                face = colour if filled else "none"
+                axis.errorbar([place], [level], error, fmt=marker, color=colour, markerfacecolor=face, markersize=4)
     coverage.axhline(1 - ALPHA, color="grey", linestyle=":")
-    for number, name in enumerate((SUPERVISED, DIFFUSION, SCD)):
-        coverage.plot([], [], f"C{number}o", label=name)
+    for name, like, look in _SERIES:
+        coverage.plot([], [], look, label=name if like is None else f"{name}, the slices of SCD")
     coverage.set_ylabel("coverage (hollow: before calibration)")
     correlation.set_ylabel("Spearman (|error|, SD) in the body")
     quality.set_ylabel("PSNR of the mean (dB)")

@@ -48,9 +48,11 @@ class Coverage:
         at = int(np.flatnonzero(calibration.scale == SCALES)[0])
         return {number: float(row.risks()[at]) for number, row in rows.items()}
 
-    def mean(self, ensemble: str, condition: str, name: str) -> Mean | None:
-        """Average over slices; None where there is nothing."""
-        values = np.array(list(self.value(ensemble, condition, name).values()), np.float64)
+    def mean(self, ensemble: str, condition: str, name: str, like: str | None = None) -> Mean | None:
+        """Average over slices, or over those that the ensemble ``like`` has, too; None where there is nothing."""
+        of = self.value(ensemble, condition, name)
+        chosen = of if like is None else self._rows.get((like, condition), {})
+        values = np.array([of[number] for number in of if number in chosen], np.float64)
         values = values[~np.isnan(values)]
         return mean_of(values) if len(values) else None
 
@@ -147,8 +149,8 @@ def _recovered(found: Coverage) -> Iterator[str]:
         psnr, risk = found.minus(*pair, "psnr"), found.minus(*pair, "risk")
         if psnr is not None and risk is not None:
             yield (
-                f"{condition.capitalize()}: what SCD recovers: PSNR {psnr.text(unit='dB')} above the diffusion "
-                f"ensemble, risk before calibration {risk.text()} against it."
+                f"{condition.capitalize()}: diffusion adapted by SCD minus diffusion, on the same slices: PSNR "
+                f"{psnr.text(unit='dB')}, risk before calibration {risk.text()}."
             )
 
 

@@ -64,6 +64,16 @@ def test_calibration_keeps_its_promise_on_exchangeable_slices_and_tells_what_shi
     assert any("Shift of mask, diffusion" in text for text in report.findings)
 
 
+def test_few_slices_are_compared_with_the_same_of_others():
+    rows = list(rows_that_need(2, UNSEEN, 4))
+    rows = [dataclasses.replace(row, psnr=30.0 + row.number) for row in rows]
+    rows += [dataclasses.replace(row, ensemble=SCD) for row in rows if row.ensemble == DIFFUSION and row.number > 1]
+    found = Coverage(rows)
+    assert found.mean(DIFFUSION, UNSEEN, "psnr").value == 31.5
+    assert found.mean(DIFFUSION, UNSEEN, "psnr", like=SCD).value == found.mean(SCD, UNSEEN, "psnr").value == 32.5
+    assert found.mean(DIFFUSION, MASK, "psnr", like=SCD) is None
+
+
 def test_a_few_slices_promise_nothing(study):
     report = study.report(list(rows_that_need(2, SEEN, 30)))
     assert [c.outcome for c in report.conditions] == ["too few slices"] * 2
