@@ -123,5 +123,5 @@ def carry_out(
     }
     write_report(page, f"{title}{' (quick)' if quick else ''}", report, run, [picture])
     for condition in report.conditions:
-        typer.echo(f"{condition.outcome}: {condition.statement} {condition.found}")
+        typer.echo(f"{condition.outcome}: {condition.statement.rstrip('.')}; found: {condition.found}")
     typer.echo("\n".join(map(str, (file, picture, page))))
