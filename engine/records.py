@@ -110,6 +110,9 @@ class CalibratedKSpace(Message):
     method: str
     """How the maps were made, e.g. ``espirit``."""
     history: tuple[str, ...] = ()
+    worst_change: NDArray[np.complex64] | None = None
+    """(slices, coils, ky, kx) complex64: for each slice or partition the change of the samples that was found to change
+    the image most, of the reconstruction that ``EchotrainSensitivityModel`` of the k-space's metadata names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

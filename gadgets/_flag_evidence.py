@@ -20,7 +20,7 @@ def evidence_of(
     Parameters
     ----------
     message
-        The k-space, with its maps.
+        The k-space, with its maps, and the worst change that was found of it, which counts if it is the judged model's.
     images
         All that came of it; a map ``standard_deviation`` among them is the spread of posterior samples.
     judged
@@ -54,6 +54,7 @@ def evidence_of(
     judged_planes, other_planes = mine.data.reshape(shape), other.data.reshape(shape)
     deviation = None if spread is None or spread.data.size != np.prod(shape) else spread.data.reshape(shape)
     sensitivity = message.kspace.meta.get("EchotrainSensitivity")
+    change = message.worst_change if message.kspace.meta.get("EchotrainSensitivityModel") == judged else None
     return [
         Evidence(
             one,
@@ -61,6 +62,7 @@ def evidence_of(
             np.ascontiguousarray(other_planes[n], np.complex64),
             deviation=None if deviation is None else np.ascontiguousarray(deviation[n], np.float32),
             sensitivity=None if sensitivity is None else float(str(sensitivity)),
+            worst_change=None if change is None else change[n],
         )
         for n, one in enumerate(slices)
     ], mine

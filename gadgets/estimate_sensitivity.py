@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # torch starts slowly: only chains that need it pay for it
 class EstimateSensitivity(Gadget[CalibratedKSpace, CalibratedKSpace | Reconstruction]):
     """Search, in a few steps, a small change of this very scan that changes its image much, and compare with noise.
 
+    The search begins at what the image leaves unexplained of the data. If somebody changed the scan in the worst way,
+    it tends to find that change again, and ``flag_artifacts`` looks along it: the change goes with the k-space.
+
     It stands before the gadget that reconstructs: k-space passes, and carries the figures into the metadata of all
     images that are made of it. ``EchotrainSensitivity`` is the amplification, norm of the image's change over norm of
     the data's, of the worst change that was found, over that of random noise: 1 if the reconstruction has no direction
@@ -88,7 +91,7 @@ class EstimateSensitivity(Gadget[CalibratedKSpace, CalibratedKSpace | Reconstruc
         import torch
 
         from ..models.partitions import as_slices
-        from ..models.perturbation.sensitivity import sensitivity
+        from ..models.perturbation.sensitivity import search_text, sensitivity
         from ..models.samplers.diffusion_reconstruction import sample_seeds
 
         volume = finite_measurements(message, device_of(self.device))
@@ -112,14 +115,15 @@ class EstimateSensitivity(Gadget[CalibratedKSpace, CalibratedKSpace | Reconstruc
             "EchotrainSensitivityRandom": repr(float(found.random[worst])),
             "EchotrainSensitivityModel": self._name,
             "EchotrainSensitivityHash": self._hash,
-            "EchotrainSensitivitySearch": f"{self.iterations} steps at {self.epsilon:g} of the data",
+            "EchotrainSensitivitySearch": search_text(self.epsilon, self.iterations),
         }
         step = (
             f"estimate_sensitivity: {self._name} amplifies the worst change found {found.ratio[worst]:.3g} times as "
             f"much as noise, {meta['EchotrainSensitivitySearch']}"
         )
         kspace = replace(message.kspace, meta={**message.kspace.meta, **meta}, history=(*message.kspace.history, step))
-        noted = replace(message, kspace=kspace, history=(*message.history, step))
+        history, change = (*message.history, step), None if self._name in WITHOUT_MODEL else found.delta.cpu().numpy()
+        noted = replace(message, kspace=kspace, history=history, worst_change=change)
         if self.map:  # before k-space, as all images that are made of it
             image = reconstruction_of(noted, found.map, method=self._name, step="estimate_sensitivity: map")
             yield replace(image, quantity="sensitivity", unit="change of k-space samples")

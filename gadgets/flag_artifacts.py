@@ -40,6 +40,9 @@ class FlagArtifacts(Gadget[CalibratedKSpace | Reconstruction, CalibratedKSpace |
     most. A structure that is in the data, because the coils saw it or somebody put it there, is no contradiction: no
     flag is raised by it.
 
+    Worst cases are looked for where ``estimate_sensitivity`` stands before what reconstructs, with the judged model and
+    as many steps as the flags were trained with; elsewhere the reasons say that they were not looked for.
+
     The judged and the conventional image come complex (``magnitude = false``), and the k-space after them
     (``keep_kspace = true`` where the last of them is reconstructed). All images of the slice get the flags; magnitudes
     go on.
@@ -118,7 +121,8 @@ class FlagArtifacts(Gadget[CalibratedKSpace | Reconstruction, CalibratedKSpace |
             return
         del self._waiting[group]
         model: FlagModel | None = self._model
-        outside = _outside(model, judged)
+        searched = any(one.worst_change is not None for one in evidence)
+        outside = _outside(model, judged, searched=searched)
         flags = {**(model.flags if model is not None else {}), **self.thresholds}
         names = (self.judged, "CG-SENSE" if self.conventional == "sense" else self.conventional)
         try:
@@ -141,7 +145,7 @@ class FlagArtifacts(Gadget[CalibratedKSpace | Reconstruction, CalibratedKSpace |
             )
 
 
-def _outside(model: FlagModel | None, judged: Reconstruction) -> tuple[str, ...]:
+def _outside(model: FlagModel | None, judged: Reconstruction, *, searched: bool) -> tuple[str, ...]:
     """Say why the flags' probabilities do not hold for an image."""
     if model is None:
         return ("all flags are thresholds that were set by hand",)
@@ -156,6 +160,7 @@ def _outside(model: FlagModel | None, judged: Reconstruction) -> tuple[str, ...]
         matrix=(judged.data.shape[-2], judged.data.shape[-1]),
         coils=int(str(meta["EchotrainCoils"])),
         snr=None if snr is None else float(str(snr)),
+        search=str(meta.get("EchotrainSensitivitySearch", "")) if searched else "",
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ...models.flags.case_rows import CaseRows
     from ...models.flags.cases import Attack
+    from ...models.flags.evidence import Complex, Search
     from ...models.flags.flag import Flag
     from ...models.flags.flag_model import FlagModel, Typical
     from ...models.measurements import Measurements, Reconstructor
@@ -31,6 +32,8 @@ _NOTE = "Slices of one subject resemble one another. The judged model was traine
 _SEED, _OTHER_SEED = 0, 1000
 _SPREAD = 1.5
 _REAL_ACCELERATION = 4.0
+_SEARCH_EPSILON, _SEARCH_ITERATIONS, _SEARCHED = 0.01, 2, "2 steps at 0.01 of the data"
+"""As the chain ``trusted`` searches the worst change, and how its metadata say so."""
 
 
 def calibrate_flags(
@@ -91,12 +94,13 @@ def calibrate_flags(
         card = store.card(judged)
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
         attack = _attack(_frozen(store, card.name), iterations) if iterations else None
+        search = _search(_frozen(store, card.name)) if iterations else None
         seen, unseen = spread_over(read_images(_FILE), slices), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
         side, key = (
             min(seen.shape[1:]),
-            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen), adaptive],
+            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen), adaptive, _SEARCHED],
         )
         kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), json.dumps(key))
         if len(kept):
@@ -106,12 +110,12 @@ def calibrate_flags(
         )
         judge = flag_cases(unseen, _strange(len(unseen), side), scope, seed=_OTHER_SEED, attack=attack)
         rows = feature_table(
-            "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, kept
+            "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, search, kept
         )
         typical = fit_typical(rows)
         flags, regions = fit_flags(with_distance(rows, typical)), fit_regions(rows.regions)
         rows = feature_table(
-            "judging", track(judge, "judging", total=len(unseen), transient=True), reconstruct, compared, kept
+            "judging", track(judge, "judging", total=len(unseen), transient=True), reconstruct, compared, search, kept
         )
         model = FlagModel(
             judged=card.name,
@@ -119,6 +123,7 @@ def calibrate_flags(
             date=dt.datetime.now(dt.UTC).date(),
             weights={card.name: card.sha256},
             note=note,
+            search="" if search is None else _SEARCHED,
             scope=scope,
             data=FlagData(file=_FILE, slices=len(seen), seed=_SEED, note=_NOTE),
             typical=typical,
@@ -126,11 +131,14 @@ def calibrate_flags(
             flags=flags,
             metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
         )
-        more = [_real_alarms(model, reconstruct, compared)]
-        if attack is not None and adaptive:
-            judged_by = (reconstruct, _frozen(store, card.name))
+        more = [_real_alarms(model, reconstruct, compared, search)]
+        if attack is not None and search is not None and adaptive:
             more += _known(
-                _clean(unseen, adaptive, scope), judged_by, attack, kept, (rows, typical, flags["worst_case"])
+                _clean(unseen, adaptive, scope),
+                (reconstruct, _frozen(store, card.name)),
+                (attack, search),
+                kept,
+                (rows, typical, flags["worst_case"]),
             )
         model = model.model_copy(update={"metrics": (*model.metrics, *more)})
         file = save_flags(model, folder)
@@ -169,7 +177,7 @@ def _clean(images: NDArray[np.uint8], count: int, scope: TrainedRange) -> Iterat
 def _known(
     scans: Iterable[Measurements],
     judged: tuple[Reconstructor, Network],
-    attack: Attack,
+    attacks: tuple[Attack, Search],
     kept: KeptRows,
     of: tuple[CaseRows, Typical, Flag],
 ) -> tuple[Metric, ...]:
@@ -179,7 +187,7 @@ def _known(
     from ...models.flags.judging import on_clean
     from ..evaluation_cases import IMAGES
 
-    table = adaptive_table(scans, judged, (CGSense(), CGSense()), of[-1], attack, kept)
+    table = adaptive_table(scans, judged, (CGSense(), CGSense()), of[-1], *attacks, kept)
     return judge_adaptive(table, on_clean(*of), data=f"simulated {IMAGES}")
 
 
@@ -201,7 +209,27 @@ def _attack(network: Network, iterations: int) -> Attack:
     return attack
 
 
-def _real_alarms(model: FlagModel, judged: Reconstructor, conventional: Reconstructor) -> Metric:
+def _search(network: Network) -> Search:
+    """Search the worst change of a scan as the chain ``trusted`` does."""
+    import torch
+
+    from ...models.perturbation.sensitivity import sensitivity
+
+    def search(measurements: Measurements) -> Complex:
+        found = sensitivity(
+            network,
+            measurements,
+            epsilon=_SEARCH_EPSILON,
+            iterations=_SEARCH_ITERATIONS,
+            generator=torch.Generator().manual_seed(_SEED),
+        )
+        change: Complex = found.delta[0].numpy()
+        return change
+
+    return search
+
+
+def _real_alarms(model: FlagModel, judged: Reconstructor, conventional: Reconstructor, search: Search | None) -> Metric:
     """Count the clean real scans that have a flag above a notice."""
     from dataclasses import replace
 
@@ -215,7 +243,8 @@ def _real_alarms(model: FlagModel, judged: Reconstructor, conventional: Reconstr
     told = []
     for name in SCANS:
         scan = scan_case(name, _REAL_ACCELERATION).measurements
-        evidence = Evidence(scan, judged(scan)[0].cpu().numpy(), conventional(scan)[0].cpu().numpy())
+        images = (judged(scan)[0].cpu().numpy(), conventional(scan)[0].cpu().numpy())
+        evidence = Evidence(scan, *images, worst_change=None if search is None else search(scan))
         _, coils, height, width = scan.kspace.shape
         outside = model.outside(
             weights=model.weights,

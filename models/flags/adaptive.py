@@ -13,14 +13,21 @@ from ..perturbation.attacked import Reconstruct
 from ..perturbation.ball import ball_about, item_norm
 from ..perturbation.control import perturbed
 from ..perturbation.worst_case import climb
-from .evidence import Evidence
+from .evidence import Evidence, Search
 from .features import features
 from .flag import Flag
 from .kspace_features import NEIGHBOURS
 from .residual_features import BANDS, radius
 
 _LEAST = 1e-3
-_OF_RESIDUALS = ("residual_middle", "residual_line", "isolated_line", "isolated_line_contrast", "beside_centre")
+_OF_RESIDUALS = (
+    "residual_middle",
+    "residual_line",
+    "residual_along_worst",
+    "isolated_line",
+    "isolated_line_contrast",
+    "beside_centre",
+)
 
 
 def adaptive_worst_case(
@@ -28,6 +35,7 @@ def adaptive_worst_case(
     conventional: Reconstruct,
     measurements: Measurements,
     flag: Flag,
+    search: Search | None = None,
     *,
     epsilon: float,
     iterations: int,
@@ -38,8 +46,9 @@ def adaptive_worst_case(
 
     The objective is log(norm(f(y + delta) - f(y))) - evasion log(1 + exp(score)), score that of the flag: gradients go
     through the judged and the conventional reconstruction and through the features, of which those that barely change
-    (acceleration, coils, noise) are held. F. Tramer et al., NeurIPS 2020, say why a defence is to be judged by nothing
-    less.
+    (acceleration, coils, noise) are held. No gradient goes through the search for the worst change that the flag looks
+    along: the attacker takes the perturbation itself for what will be found. F. Tramer et al., NeurIPS 2020, say why a
+    defence is to be judged by nothing less.
 
     Parameters
     ----------
@@ -49,6 +58,8 @@ def adaptive_worst_case(
         A batch of one slice.
     flag
         Whose features are residuals of both, and what they scale with.
+    search
+        Finds the worst change, if the flag looks along it.
     epsilon, iterations, generator
         As for ``worst_case``.
     evasion
@@ -65,7 +76,8 @@ def adaptive_worst_case(
     """
     with torch.no_grad():
         images = [method(measurements) for method in (judged, conventional)]
-    held = Evidence(measurements, images[0][0].numpy(), images[1][0].numpy())
+    change = None if search is None else search(measurements)
+    held = Evidence(measurements, images[0][0].numpy(), images[1][0].numpy(), worst_change=change)
     constants = features(held)
     ball = ball_about(measurements, epsilon, "l2")
 
@@ -75,7 +87,7 @@ def adaptive_worst_case(
             attacked = perturbed(measurements, delta)
             shown = [method(attacked) for method in (judged, conventional)]
             harm = item_norm(shown[0] - images[0]).flatten().log()
-            score = flag_score(flag, attacked, shown[0], shown[1], held.noise, constants)
+            score = flag_score(flag, attacked, shown[0], shown[1], held.noise, constants, delta)
             value = harm - evasion * torch.nn.functional.softplus(score)
         if not gradient:
             return value.detach(), torch.zeros_like(delta)
@@ -94,6 +106,7 @@ def flag_score(
     conventional: Tensor,
     noise: float,
     constants: dict[str, float],
+    worst_change: Tensor,
 ) -> Tensor:
     """Return a flag's score, (1,), differentiable in both images and in k-space; else as ``Flag.probability`` has it.
 
@@ -107,6 +120,8 @@ def flag_score(
         Standard deviation of a sample's noise, held.
     constants
         Features that are held.
+    worst_change
+        (1, coils, ky, kx) complex, of any norm: residuals along it are features.
 
     Raises
     ------
@@ -117,7 +132,10 @@ def flag_score(
     found: dict[str, Tensor] = {}
     for name, image in (("judged", judged), ("conventional", conventional)):
         residual = (operator(image) - measurements.kspace)[0] / noise
-        found |= {f"{name}_{what}": value for what, value in _of_residual(residual, measurements.mask[0, 0]).items()}
+        change = worst_change.flatten()
+        along = torch.vdot(change, residual.flatten()).abs() / torch.linalg.vector_norm(change).clamp(min=1e-30)
+        of_residual = {**_of_residual(residual, measurements.mask[0, 0]), "residual_along_worst": _log(along)}
+        found |= {f"{name}_{what}": value for what, value in of_residual.items()}
     score = torch.tensor(flag.intercept)
     for name, weight in flag.weights.items():
         if name not in found and "residual" in name:

@@ -16,7 +16,7 @@ from ..perturbation.control import random_control
 from ..uncertainty.kept_rows import KeptRows
 from .adaptive import adaptive_worst_case
 from .cases import EPSILON, Attack
-from .evidence import Evidence
+from .evidence import Evidence, Search
 from .features import features
 from .flag import Flag
 from .roc import area_interval, area_under_curve
@@ -32,6 +32,7 @@ def adaptive_table(
     conventional: tuple[Reconstructor, Reconstruct],
     flag: Flag,
     attack: Attack,
+    search: Search,
     kept: KeptRows,
 ) -> NDArray[np.float64]:
     """Attack scans by somebody who knows the flag, by somebody who does not, and by noise.
@@ -46,6 +47,8 @@ def adaptive_table(
         For worst cases.
     attack
         Of who does not know it.
+    search
+        Finds the worst change that the flag looks along.
     kept
         Rows that are there are not computed again.
 
@@ -63,6 +66,7 @@ def adaptive_table(
             conventional[1],
             scan,
             flag,
+            search,
             epsilon=EPSILON,
             iterations=_ITERATIONS,
             evasion=EVASION,
@@ -75,7 +79,7 @@ def adaptive_table(
 
         seen = replace(scan, kspace=scan.kspace + adaptive)
         images = [one[0](seen)[0].cpu().numpy() for one in (judged, conventional)]
-        found = flag.probability(features(Evidence(seen, images[0], images[1])))
+        found = flag.probability(features(Evidence(seen, images[0], images[1], worst_change=search(seen))))
         others = (attack(scan, EPSILON, number), random_control(scan, EPSILON, generator))
         return np.array([found, harm(adaptive), *map(harm, others)])
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .evidence import Evidence
-from .features import features
+from .features import ALONG_WORST, features
 from .flag import Flag
 from .flag_model import DISTANCE, FlagModel
 from .kinds import SEVERITIES, FlagKind
@@ -24,8 +24,9 @@ def assess(
 ) -> FlagReport:
     """Raise the flags of one slice.
 
-    A flag that is not calibrated for the scan is at most a notice. So is every flag of a scan that is unlike those of
-    the training: what is out of distribution has features that no probability was calibrated for.
+    A flag that looks along the worst change of the scan is not looked for where that was not searched, and the reasons
+    say so. A flag that is not calibrated for the scan is at most a notice. So is every flag of a scan that is unlike
+    those of the training: what is out of distribution has features that no probability was calibrated for.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ def assess(
     seen = features(evidence)
     if model is not None:
         seen[DISTANCE] = model.typical.distance(seen)
+    unsearched = () if evidence.worst_change is not None else ALONG_WORST
+    blind = [kind for kind, flag in flags.items() if any(name in unsearched for name in flag.weights)]
+    flags = {kind: flag for kind, flag in flags.items() if kind not in blind}
     for kind, flag in flags.items():
         if unknown := flag.weights.keys() - seen.keys():
             raise ValueError(
@@ -71,6 +75,7 @@ def assess(
         for flag in raised
         if flag.severity != "none" and (flag.kind != "out_of_distribution" or model is not None)
     )
+    words += tuple(f"{kind}: not looked for, as the worst change of this scan was not searched" for kind in blind)
     return FlagReport(tuple(raised), words, tuple(reasons_outside))
 
 

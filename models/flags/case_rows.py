@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..measurements import Reconstructor
 from .cases import FlagCase, structure
-from .evidence import Evidence
+from .evidence import Evidence, Search
 from .features import features
 from .kinds import KINDS
 from .regions import REGION_FEATURES, SIDE, region_features
@@ -31,9 +31,23 @@ class CaseRows(NamedTuple):
 
 
 def case_row(
-    cases: Sequence[FlagCase], judged: Reconstructor, conventional: Reconstructor, *, seed: int
+    cases: Sequence[FlagCase],
+    judged: Reconstructor,
+    conventional: Reconstructor,
+    search: Search | None,
+    *,
+    seed: int,
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Reconstruct one image's cases by both methods and return their features.
+    """Reconstruct one image's cases by both methods, search their worst changes, and return their features.
+
+    Parameters
+    ----------
+    cases, judged, conventional
+        As ``feature_table`` has them.
+    search
+        None: features of the worst change are left out.
+    seed
+        Draws clean regions.
 
     Returns
     -------
@@ -49,12 +63,16 @@ def case_row(
     for case in cases:
         if case.place is not None and clean is not None:
             evidence = Evidence(
-                clean.measurements, clean.judged + structure(clean.judged, case.place), clean.conventional
+                clean.measurements,
+                clean.judged + structure(clean.judged, case.place),
+                clean.conventional,
+                worst_change=clean.worst_change,
             )
             regions[0] = region_features(evidence)[case.place[0] // SIDE, case.place[1] // SIDE]
         else:
             judged_image, conventional_image = (m(case.measurements)[0].cpu().numpy() for m in (judged, conventional))
-            evidence = Evidence(case.measurements, judged_image, conventional_image)
+            change = None if search is None else search(case.measurements)
+            evidence = Evidence(case.measurements, judged_image, conventional_image, worst_change=change)
         if case.artifact == "clean":
             clean = evidence
             rows, columns = np.nonzero(clean.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from ..noise_level import estimated_noise
 
 Complex = NDArray[np.complex64]
 Real = NDArray[np.float32]
+Search = Callable[[Measurements], Complex]
+"""One slice to its ``Evidence.worst_change``."""
 _BODY = 0.1  # of the brightest pixel: what is above counts as body
 
 
@@ -46,6 +48,8 @@ class Evidence:
     """(y, x) standard deviation over samples of a posterior, where samples were drawn."""
     sensitivity: float | None = None
     """Over random noise, by how much more this scan's image is changed by the worst perturbation found."""
+    worst_change: Complex | None = None
+    """(coils, ky, kx) that perturbation, of any norm, see ``sensitivity``."""
 
     def __post_init__(self) -> None:
         kspace = self.measurements.kspace
@@ -59,6 +63,8 @@ class Evidence:
         for name, image in images.items():
             if image.shape != kspace.shape[2:]:
                 raise ValueError(f"{name} is {image.shape}, expected {tuple(kspace.shape[2:])} as k-space has it")
+        if self.worst_change is not None and self.worst_change.shape != tuple(kspace.shape[1:]):
+            raise ValueError(f"the worst change is {self.worst_change.shape}, expected {tuple(kspace.shape[1:])}")
 
     @cached_property
     def noise(self) -> float:

@@ -7,13 +7,16 @@ import math
 import numpy as np
 
 from ..noise_level import estimated_noise
-from .evidence import Evidence
+from .evidence import Complex, Evidence
 from .image_features import peak_over_median, root_mean_square, roughness, smoothed
 from .input_statistics import input_statistics
 from .kspace_features import coil_dropout, column_ratio, jumps, line_coherence, line_levels, spike_ratio
 from .residual_features import band_ratios, evened, excess_kurtosis, isolated_lines, lag_correlations, spectral_flatness
 
 _LEAST = 1e-3
+_ALONG = "residual_along_worst"
+ALONG_WORST = tuple(f"{name}_{_ALONG}" for name in ("judged", "conventional"))
+"""Features that need a ``worst_change``."""
 _LINES = ("isolated_line", "isolated_line_contrast", "beside_centre")
 
 
@@ -25,8 +28,8 @@ def features(evidence: Evidence) -> dict[str, float]:
 
     Returns
     -------
-        By name. Those of more methods, of posterior samples and of the
-        sensitivity are there where the evidence has them.
+        By name. Those of more methods, of posterior samples, of the
+        sensitivity and of the worst change are there where the evidence has them.
     """
     found = {
         **_of_residuals(evidence),
@@ -45,6 +48,8 @@ def features(evidence: Evidence) -> dict[str, float]:
         found[f"{name}_disagreement_contrast"] = _log(peak_over_median(apart, evidence.body))
     if evidence.sensitivity is not None:
         found["sensitivity"] = _log(evidence.sensitivity)
+    if evidence.worst_change is not None:
+        found |= _along_worst(evidence, evidence.worst_change)
     return found
 
 
@@ -110,6 +115,15 @@ def _of_spread(evidence: Evidence) -> dict[str, float]:
         "spread_level": _log(root_mean_square(spread.astype(np.complex64), body)),
         "spread_peak": _log(float(spread[body].max())),
         "disagreement_over_spread": _log(float(np.quantile(apart[body], 0.99))),
+    }
+
+
+def _along_worst(evidence: Evidence, change: Complex) -> dict[str, float]:
+    """Residuals along the worst change, in units of the noise: of white noise, .9 along a change that ignores it."""
+    size = float(np.linalg.norm(change)) or 1.0
+    return {
+        f"{name}_{_ALONG}": _log(float(abs(np.vdot(change, residual))) / size)
+        for name, residual in evidence.residuals.items()
     }
 
 

@@ -73,6 +73,8 @@ class FlagModel(_Part):
     """SHA-256 of each weights.safetensors, by name of the model."""
     note: str = ""
     """What a user has to know of these numbers."""
+    search: str = ""
+    """How the worst change was searched that flags look along, see ``search_text``; empty if they do not."""
     scope: TrainedRange
     """The acquisitions that flags were trained and judged on."""
     data: FlagData
@@ -107,6 +109,7 @@ class FlagModel(_Part):
         matrix: tuple[int, int],
         coils: int,
         snr: float | None = None,
+        search: str = "",
     ) -> tuple[str, ...]:
         """Say why probabilities are not calibrated for an image; empty if they are.
 
@@ -116,7 +119,10 @@ class FlagModel(_Part):
             SHA-256, or its beginning, of what computed the judged image, by name.
         acceleration, matrix, coils, snr
             As ``TrainedRange.outside`` takes them.
+        search
+            How the worst change was searched; empty if it was not, and flags of it are not looked for.
         """
+        searched = f"the worst change was searched by {search}, for flags that were trained by {self.search}"
         changed = (
             *(f"flags of {name} were not trained" for name in weights if name not in self.weights),
             *(
@@ -125,6 +131,8 @@ class FlagModel(_Part):
                 if (given := weights.get(name, "")) == "" or not known.startswith(given)
             ),
         )
+        if self.search and search not in {"", self.search}:
+            changed = (*changed, searched)
         return (*changed, *self.scope.outside(acceleration=acceleration, matrix=matrix, coils=coils, snr=snr))
 
 

@@ -49,8 +49,15 @@ def reason(kind: FlagKind, evidence: Evidence, features: Mapping[str, float], na
                 f"the noise, neighbouring lines correlated by {features['judged_residual_correlation_ky']:.2f}"
             )
         case "worst_case":
+            along = (
+                f"what {judged} and {conventional} leave unexplained is {times('judged_residual_along_worst')} and "
+                f"{times('conventional_residual_along_worst')} times the noise along the change of the scan that "
+                f"{judged} amplifies most; "
+                if evidence.worst_change is not None
+                else ""
+            )
             return (
-                f"the residual of one line is {times('judged_isolated_line')} times the noise and "
+                f"{along}the residual of one line is {times('judged_isolated_line')} times the noise and "
                 f"{times('judged_isolated_line_contrast')} times that of others"
             )
         case "inserted_structure":

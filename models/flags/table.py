@@ -11,12 +11,17 @@ from ..measurements import Reconstructor
 from ..uncertainty.kept_rows import KeptRows
 from .case_rows import CaseRows, case_row, case_rows
 from .cases import FlagCase
-from .evidence import Evidence
+from .evidence import Evidence, Search
 from .features import features
 
 
 def feature_table(
-    name: str, cases: Iterable[list[FlagCase]], judged: Reconstructor, conventional: Reconstructor, kept: KeptRows
+    name: str,
+    cases: Iterable[list[FlagCase]],
+    judged: Reconstructor,
+    conventional: Reconstructor,
+    search: Search | None,
+    kept: KeptRows,
 ) -> CaseRows:
     """Compute the features of all cases.
 
@@ -28,19 +33,21 @@ def feature_table(
         Of one image each, as ``flag_cases`` gives them; at least one image.
     judged, conventional
         Methods that reconstruct them.
+    search
+        Finds the worst change of a scan for the judged method; None: there are no features of it.
     kept
         Of the same methods and cases: what is there is not computed again.
     """
 
     def row(one: list[FlagCase]) -> NDArray[np.float64]:
-        return case_row(one, judged, conventional, seed=0)[1]
+        return case_row(one, judged, conventional, search, seed=0)[1]
 
     # names are those of any evidence: a row says nothing of them
     rows = kept.table(name, cases, row)
-    return case_rows(_names(), rows)
+    return case_rows(_names(searched=search is not None), rows)
 
 
-def _names() -> tuple[str, ...]:
+def _names(*, searched: bool) -> tuple[str, ...]:
     """Names of the features of two images of one slice, sorted."""
     import torch
 
@@ -50,4 +57,5 @@ def _names() -> tuple[str, ...]:
     image = np.asarray(rng.standard_normal((16, 16)) + 1j, np.complex64)
     kspace = torch.from_numpy(image)[None, None]
     mask = torch.ones(1, 1, 16, 1, dtype=torch.bool)
-    return tuple(sorted(features(Evidence(Measurements(kspace, mask, torch.ones_like(kspace), 1.0), image, image))))
+    scan = Measurements(kspace, mask, torch.ones_like(kspace), 1.0)
+    return tuple(sorted(features(Evidence(scan, image, image, worst_change=image[None] if searched else None))))

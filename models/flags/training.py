@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .case_rows import CaseRows
+from .features import ALONG_WORST
 from .flag import Flag
 from .flag_model import DISTANCE, Regions, Typical
 from .kinds import KINDS, FlagKind, Severity
@@ -23,6 +24,7 @@ FEATURES: dict[FlagKind, tuple[str, ...]] = {
         "conventional_beside_centre",
         "judged_residual_line",
         "judged_residual_middle",
+        *ALONG_WORST,
         *_SCALE,
     ),
     "inserted_structure": ("misfit_", "disagreement_peak", "disagreement_contrast", *_SCALE),

@@ -74,6 +74,15 @@ class Attacked:
             gradients.append(self._gradient(value, change, part) if gradient else torch.zeros_like(change))
         return torch.cat(values), torch.cat(gradients)
 
+    def residual(self) -> Tensor:
+        """Return A f(y) - y of the clean items, (batch, coils, [kz,] ky, kx); of several samples, their mean's."""
+        residuals = []
+        for _, part, objective in self._parts:
+            between = tuple(range(1, objective.clean.ndim - part.maps.ndim + 2))
+            image = objective.clean.mean(dim=between) if between else objective.clean
+            residuals.append(part.operator()(image.to(part.kspace)) - part.kspace * part.mask)
+        return torch.cat(residuals)
+
     def change(self, delta: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(y + delta) - f(y), complex, and its norm over that of f(y), (batch,) real."""
         changes, gains = [], []

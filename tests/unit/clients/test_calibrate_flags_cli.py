@@ -7,7 +7,9 @@ import torch
 from typer.testing import CliRunner
 
 from echotrain.clients.cli import app
+from echotrain.engine.chain_config import ChainLibrary
 from echotrain.engine.errors import ConfigurationError
+from echotrain.gadgets.estimate_sensitivity import EstimateSensitivity
 from echotrain.models.flags import table
 from echotrain.models.flags.flag_model import load_flags
 from echotrain.models.flags.kinds import KINDS
@@ -15,6 +17,7 @@ from echotrain.models.flags.objects import random_objects
 from echotrain.models.model_card import Metric, ModelCard, read_card
 from echotrain.models.model_store import write_model
 from echotrain.models.networks.build import build
+from echotrain.models.perturbation.sensitivity import search_text
 from echotrain.models.trained_range import TrainedRange
 
 pytest.importorskip("sklearn")
@@ -94,6 +97,15 @@ def test_flags_are_stored_beside_the_judged_model_and_what_was_interrupted_goes_
     assert adaptive.value > 0
     assert next(metric for metric in areas if " spike against clean" in metric.case).value > 0.7
     assert not (models / "first" / "flags-sense.npz").exists()
+
+
+def test_flags_are_trained_by_the_search_of_the_chain_that_raises_them():
+    command_file = import_module("echotrain.clients.cli.calibrate_flags")
+    steps = ChainLibrary().get("trusted").steps
+    (search,) = [fields for name, fields in steps if name == "estimate_sensitivity"]
+    epsilon = search.get("epsilon", EstimateSensitivity.epsilon)
+    assert command_file._SEARCHED == search_text(epsilon, search["iterations"])
+    assert command_file._SEARCHED == search_text(command_file._SEARCH_EPSILON, command_file._SEARCH_ITERATIONS)
 
 
 def test_a_model_that_is_not_there_is_refused(run):

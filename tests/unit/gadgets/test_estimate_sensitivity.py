@@ -57,6 +57,7 @@ def test_k_space_stays_as_it_is_but_for_its_labels(scans):
     assert kspace.kspace.data is record.kspace.data
     assert kspace.sensitivities is record.sensitivities
     assert kspace.kspace.variant == "acquired"
+    assert kspace.worst_change is None  # of no model, so no flag looks along it
     assert isinstance(image, Reconstruction)
     assert (image.quantity, image.method, image.data.dtype) == ("sensitivity", "cg-sense", np.float32)
     assert image.data.shape == (1, 1, 16, 12)
@@ -79,6 +80,9 @@ def test_volumes_and_networks_have_one_figure_and_a_map_of_every_slice(scans, mo
     image, kspace = estimate(scan, record, model=model, iterations=1)
     assert float(kspace.kspace.meta["EchotrainSensitivity"]) > 1
     assert image.data.shape == (1, 3, 16, 16)
+    if model == "unet-r8":
+        assert kspace.worst_change.shape == (3, 4, 16, 16)
+        assert (np.linalg.norm(kspace.worst_change.reshape(3, -1), axis=1) > 0).all()
 
 
 def test_the_figure_is_the_same_in_every_run_and_passes_copies_if_told_to(scans):

@@ -19,6 +19,7 @@ from echotrain.models.flags.flag_model import FlagData, FlagModel, Regions, Typi
 from echotrain.models.model_card import write_card
 from echotrain.models.model_store import ModelStore
 from echotrain.models.operators.sense import SenseOperator
+from echotrain.models.perturbation.sensitivity import search_text
 from echotrain.models.trained_range import TrainedRange
 
 SIDE = 32
@@ -153,6 +154,37 @@ def test_thresholds_of_your_own_take_the_place_of_the_models(flagged, record, fo
     assert net.meta["EchotrainFlagCalibration"].endswith("thresholds that were set by hand")
     with pytest.raises(ConfigurationError, match=r"the flag noise has weights for nois\. Known"):
         flagged(*record(), thresholds={"noise": Flag(intercept=0, weights={"nois": 1}, **LEVELS)})
+
+
+@pytest.mark.parametrize(("model", "flags"), [("net", ["worst_case"]), ("cg-sense", [])])
+def test_worst_cases_are_looked_for_along_the_worst_change_for_the_judged_model(flagged, record, model, flags):
+    kspace, truth = record(noise=1.0)
+    change = np.zeros((1, *kspace.kspace.data.shape[:1], SIDE, SIDE), np.complex64)
+    change[0, :, LINES[2]] = 1
+    attacked = replace(
+        kspace.kspace,
+        data=kspace.kspace.data + 5 * change[0][:, None],
+        meta={**kspace.kspace.meta, "EchotrainSensitivityModel": model},
+    )
+    along = Flag(intercept=-24, weights={"judged_residual_along_worst": 8}, **LEVELS)
+    searched = replace(kspace, kspace=attacked, worst_change=change)
+    _, net, _ = flagged(searched, truth, thresholds={"worst_case": along})
+    assert [flag.kind for flag in flags_of(net.meta) if flag.kind == "worst_case"] == flags
+    (reason,) = [text for text in reasons_of(net.meta) if text.startswith("worst_case")]
+    assert reason.startswith("worst_case: what net and CG-SENSE" if flags else "worst_case: not looked for")
+
+
+def test_flags_trained_with_another_search_are_not_calibrated(flagged, record, folder):
+    file = folder / "net" / "flags-sense.toml"
+    file.write_text(file.read_text().replace('search = ""', 'search = "2 steps at 0.01 of the data"'))
+    kspace, truth = record()
+    meta = {**kspace.kspace.meta, "EchotrainSensitivityModel": "net"}
+    change = np.ones((1, *kspace.kspace.data.shape[:1], SIDE, SIDE), np.complex64)
+    searched = replace(kspace, kspace=replace(kspace.kspace, meta=meta), worst_change=change)
+    for steps, calibration in ((2, "calibrated"), (3, "not calibrated: the worst change was searched by 3 steps")):
+        labels = {**LABELS, "EchotrainSensitivitySearch": search_text(0.01, steps)}
+        _, net, _ = flagged(searched, truth, labels=labels)
+        assert net.meta["EchotrainFlagCalibration"].startswith(calibration)
 
 
 def test_a_model_without_flags_is_refused_when_the_chain_is_built(folder):

@@ -10,13 +10,21 @@ from echotrain.models.flags.evidence import Evidence
 from echotrain.models.flags.features import features
 from echotrain.models.flags.flag import Flag
 from echotrain.models.flags.training import FEATURES
+from echotrain.models.perturbation.sensitivity import sensitivity
 
 JUDGED, CONVENTIONAL = CGSense(regularisation=0.001), CGSense(regularisation=0.05)
 EPSILON = 0.05
 
 
+def search(measurements):
+    """Twice the size, and turned: features are of a direction."""
+    found = sensitivity(JUDGED, measurements, generator=torch.Generator().manual_seed(0))
+    return 2j * found.delta[0].numpy()
+
+
 def evidence_of(measurements):
-    return Evidence(measurements, *(m(measurements)[0].numpy() for m in (JUDGED, CONVENTIONAL)))
+    images = (m(measurements)[0].numpy() for m in (JUDGED, CONVENTIONAL))
+    return Evidence(measurements, *images, worst_change=search(measurements))
 
 
 def flag_of(names, weight=1.0):
@@ -28,11 +36,12 @@ def test_the_score_is_that_of_the_features(scan, every):
     evidence = evidence_of(scan(every=every).measurements)
     every_feature = features(evidence)
     names = [name for name in every_feature if name.startswith(FEATURES["worst_case"])]
-    assert len(names) == 11
+    assert len(names) == 13
+    change = torch.from_numpy(evidence.worst_change)[None]
     images = [torch.from_numpy(image)[None] for image in (evidence.judged, evidence.conventional)]
     for name in names:
         flag = flag_of([name], 2.0)
-        score = float(flag_score(flag, evidence.measurements, *images, evidence.noise, every_feature))
+        score = float(flag_score(flag, evidence.measurements, *images, evidence.noise, every_feature, change))
         assert 1 / (1 + math.exp(-score)) == pytest.approx(flag.probability(every_feature), rel=1e-4), name
 
 
@@ -66,10 +75,25 @@ def test_who_knows_the_flag_harms_less_and_is_seen_less(scan):
     assert less > 1.2 * float((JUDGED(changed) - JUDGED(clean)).norm())
 
 
+def test_who_knows_that_the_flag_looks_along_the_worst_change_hides_there_too(scan):
+    clean = scan(every=4).measurements
+    flag = flag_of(["conventional_residual_along_worst"], 4.0)
+
+    def seen(evasion):
+        generator = torch.Generator().manual_seed(0)
+        settings = {"epsilon": EPSILON, "iterations": 15, "evasion": evasion, "generator": generator}
+        delta = adaptive_worst_case(JUDGED, CONVENTIONAL, clean, flag, search, **settings)
+        changed = type(clean)(clean.kspace + delta, clean.mask, clean.maps, clean.noise)
+        return features(evidence_of(changed))["conventional_residual_along_worst"]
+
+    assert seen(1.0) < seen(0.0) - 0.2
+
+
 def test_a_flag_that_looks_at_what_has_no_gradient_is_refused(scan):
     evidence = evidence_of(scan().measurements)
     images = [torch.from_numpy(image)[None] for image in (evidence.judged, evidence.conventional)]
     flag = flag_of(["judged_residual_kurtosis"])
     with pytest.raises(ValueError, match="looks at judged_residual_kurtosis; expected residual_middle"):
-        flag_score(flag, evidence.measurements, *images, evidence.noise, features(evidence))
+        change = torch.from_numpy(evidence.worst_change)[None]
+        flag_score(flag, evidence.measurements, *images, evidence.noise, features(evidence), change)
     assert np.isfinite(evidence.noise)

@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from echotrain.models.flags.assess import assess, worst_report
 from echotrain.models.flags.flag import Flag
 from echotrain.models.flags.report import FlagReport, RaisedFlag
 
+SIDE = 64
 LEVELS = {"notice": 0.5, "warning": 0.75, "severe": 0.99}
 FLAGS = {
     "noise": Flag(intercept=-8, weights={"judged_residual_high": 20}, **LEVELS),
@@ -53,6 +55,29 @@ def test_a_structure_is_told_with_its_place(scan):
     assert kinds(report)["inserted_structure"] != "none"
     assert "row 32, column 42" in report.reasons[0] or "row 33, column 43" in report.reasons[0]
     assert "net and CG-SENSE disagree here by 5 SD" in report.reasons[0]
+
+
+ALONG = {"worst_case": Flag(intercept=-12, weights={"conventional_residual_along_worst": 8}, **LEVELS)}
+
+
+def test_a_worst_case_is_told_with_what_lies_along_the_worst_change(scan):
+    clean = scan()
+    change = np.zeros_like(clean.kspace)
+    change[:, SIDE // 2 + 2] = 1j
+    kspace = clean.measurements.kspace + torch.from_numpy(2 * change)
+    attacked = replace(clean, measurements=replace(clean.measurements, kspace=kspace), worst_change=3 * change)
+    report = assess(attacked, ALONG, None, names=NAMES)
+    # twice the noise in each of the samples of a line and four coils: 2 sqrt(4 SIDE), noise itself .9
+    found = re.match(r"worst_case: what net and CG-SENSE leave unexplained is (\S+) and (\S+) times", report.reasons[0])
+    assert [float(value) for value in found.groups()] == pytest.approx([2 * np.sqrt(4 * SIDE)] * 2, abs=2.5)
+    assert kinds(report) == {"worst_case": "severe"}
+    assert kinds(assess(replace(clean, worst_change=change), ALONG, None, names=NAMES)) == {}
+
+
+def test_a_worst_case_is_not_looked_for_where_the_worst_change_was_not_searched_and_it_says_so(scan):
+    report = assess(scan(added=1.0), {**ALONG, **FLAGS}, None, names=NAMES)
+    assert [flag.kind for flag in report.flags] == list(FLAGS)
+    assert report.reasons[-1] == "worst_case: not looked for, as the worst change of this scan was not searched"
 
 
 def test_flags_that_do_not_hold_for_a_scan_are_a_notice_at_most(scan):

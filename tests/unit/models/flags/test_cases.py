@@ -4,6 +4,7 @@ import torch
 
 from echotrain.models.flags.case_rows import ARTIFACTS, case_row, case_rows
 from echotrain.models.flags.cases import CONTRAST, EPSILON, flag_cases, structure
+from echotrain.models.flags.features import ALONG_WORST
 from echotrain.models.flags.objects import random_objects
 from echotrain.models.measurements import Measurements
 from echotrain.models.trained_range import TrainedRange
@@ -57,13 +58,15 @@ def test_a_structure_adds_its_contrast_in_phase():
     assert (np.abs(added) > 0.1).sum() <= 9
 
 
-def test_rows_come_apart_as_they_were_put_together(cases):
-    names, rows = zip(*[case_row(one, zero_filled, zero_filled, seed=0) for one in cases], strict=True)
+@pytest.mark.parametrize("search", [None, lambda measurements: measurements.kspace[0].numpy()])
+def test_rows_come_apart_as_they_were_put_together(cases, search):
+    names, rows = zip(*[case_row(one, zero_filled, zero_filled, search, seed=0) for one in cases], strict=True)
     found = case_rows(names[0], np.stack(rows))
     assert found.features["clean"].shape == (2, len(names[0]))
     assert np.isfinite(found.regions).all()
     column = names[0].index("judged_residual_spike")
     assert (found.features["spike"][:, column] > found.features["clean"][:, column]).all()
+    assert set(ALONG_WORST).issubset(names[0]) == (search is not None)
 
 
 def test_objects_depend_on_seed_and_number_alone():

@@ -50,6 +50,11 @@ def test_flags_hold_for_the_model_and_the_acquisitions_that_they_were_trained_on
     assert "net is not the net that flags were trained for" in reason
     assert len(model.outside(weights={"other": "b" * 16}, **like)) == 2
     assert model.outside(weights={"net": "a" * 16}, **{**like, "coils": 2}) == ("2 coils, trained for 6 to 12",)
+    searched = model.model_copy(update={"search": "2 steps at 0.01 of the data"})
+    for search in ("", searched.search):  # what was not searched is not looked for
+        assert searched.outside(weights={"net": "a" * 16}, **like, search=search) == ()
+    (reason,) = searched.outside(weights={"net": "a" * 16}, **like, search="9 steps at 0.01 of the data")
+    assert reason.startswith("the worst change was searched by 9 steps")
 
 
 def test_flags_that_are_missing_or_damaged_are_refused(model, tmp_path):
