@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .calibrate import scope_of, spread_over
+from .calibrate import HELD_OUT, scope_of, spread_over
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...models.uncertainty.kept_rows import KeptRows
 
 _FILE = "images/brains_train.h5"
-_NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too."
+_NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too"
 _SEED, _OTHER_SEED = 0, 1000
 _SPREAD = 1.5
 _REAL_ACCELERATION = 4.0
@@ -40,6 +40,9 @@ def calibrate_flags(
     judged: Annotated[str, typer.Option(help="Model whose images are judged.")] = "default-supervised",
     conventional: Annotated[str, typer.Option(help="Method that they are compared with.")] = "sense",
     slices: Annotated[int, typer.Option(min=10, help="Slices to train on, evenly spread.")] = 160,
+    held_out: Annotated[
+        int, typer.Option(min=0, help="And slices of subjects that the judged model was not trained on.")
+    ] = 80,
     others: Annotated[int, typer.Option(min=5, help="Slices of other subjects to judge on.")] = 80,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of a worst case; 0 for none.")] = 5,
     adaptive: Annotated[
@@ -95,7 +98,7 @@ def calibrate_flags(
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
         attack = _attack(_frozen(store, card.name), iterations) if iterations else None
         search = _search(_frozen(store, card.name)) if iterations else None
-        seen, unseen = spread_over(read_images(_FILE), slices), spread_over(read_images(IMAGES), others)
+        seen, unseen = _training_images(slices, held_out), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
         side, key = (
@@ -125,7 +128,7 @@ def calibrate_flags(
             note=note,
             search="" if search is None else _SEARCHED,
             scope=scope,
-            data=FlagData(file=_FILE, slices=len(seen), seed=_SEED, note=_NOTE),
+            data=FlagData(file=_FILE, slices=len(seen), seed=_SEED, note=_data_note(held_out)),
             typical=typical,
             regions=regions,
             flags=flags,
@@ -147,6 +150,26 @@ def calibrate_flags(
         raise ConfigurationError(str(error)) from None
     show_flags(model)
     typer.echo(str(file))
+
+
+def _training_images(slices: int, held_out: int) -> NDArray[np.uint8]:
+    """Read slices of all subjects, and then some of those alone that the judged model was not trained on.
+
+    Of what it was trained on a model leaves less unexplained: flags would be raised by any other scan.
+    """
+    import numpy as np
+
+    from ...models.shared_data import read_images, split_images
+
+    images = spread_over(read_images(_FILE), slices)
+    if not held_out:
+        return images
+    _, unseen = split_images(_FILE, HELD_OUT)
+    return np.concatenate([images, spread_over(unseen, held_out)])
+
+
+def _data_note(held_out: int) -> str:
+    return f"{_NOTE}, but for {', '.join(HELD_OUT)}, of whom at least {held_out} slices are."
 
 
 def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:

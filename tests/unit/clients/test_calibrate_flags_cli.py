@@ -23,7 +23,7 @@ from echotrain.models.trained_range import TrainedRange
 pytest.importorskip("sklearn")
 SCOPE = TrainedRange(acceleration=(2, 8), matrix=(16, 128), coils=(1, 8), snr=(10, 100), masks=("uniform",))
 RANGE = ("--acceleration", "2,3", "--coils", "4,5", "--matrix", "48,48", "--snr", "50,80")
-FEW = ("--slices", 10, "--others", 5, "--iterations", 1, "--adaptive", 2)
+FEW = ("--slices", 10, "--held-out", 2, "--others", 5, "--iterations", 1, "--adaptive", 2)
 
 
 @pytest.fixture
@@ -83,12 +83,14 @@ def test_flags_are_stored_beside_the_judged_model_and_what_was_interrupted_goes_
     monkeypatch.setattr(table, "case_row", row)
     result = run("--note", "a trial")
     assert result.exit_code == 0, result.output
-    assert "going on after 2 of 15 slices" in result.stdout
+    assert "going on after 2 of 17 slices" in result.stdout
     assert str(models / "first" / "flags-sense.toml") in result.stdout.replace("\n", "")
     found = load_flags(models / "first" / "flags-sense.toml")
     assert found.weights == {"first": read_card(models / "first").sha256}
     assert found.scope.acceleration == (2, 3)
-    assert (found.note, found.data.slices) == ("a trial", 10)
+    assert (found.note, found.data.slices) == ("a trial", 12)
+    assert "but for msl-04, cheng-046, cheng-047" in found.data.note
+    assert found.search == "2 steps at 0.01 of the data"
     assert tuple(found.flags) == KINDS
     areas = [metric for metric in found.metrics if metric.metric == "AUC"]
     assert len(areas) == len(KINDS) + 2
@@ -104,8 +106,8 @@ def test_flags_are_trained_by_the_search_of_the_chain_that_raises_them():
     steps = ChainLibrary().get("trusted").steps
     (search,) = [fields for name, fields in steps if name == "estimate_sensitivity"]
     epsilon = search.get("epsilon", EstimateSensitivity.epsilon)
-    assert command_file._SEARCHED == search_text(epsilon, search["iterations"])
-    assert command_file._SEARCHED == search_text(command_file._SEARCH_EPSILON, command_file._SEARCH_ITERATIONS)
+    assert search_text(epsilon, search["iterations"]) == command_file._SEARCHED
+    assert search_text(command_file._SEARCH_EPSILON, command_file._SEARCH_ITERATIONS) == command_file._SEARCHED
 
 
 def test_a_model_that_is_not_there_is_refused(run):

@@ -93,7 +93,7 @@ def test_a_flag_that_looks_at_what_has_no_gradient_is_refused(scan):
     evidence = evidence_of(scan().measurements)
     images = [torch.from_numpy(image)[None] for image in (evidence.judged, evidence.conventional)]
     flag = flag_of(["judged_residual_kurtosis"])
+    change = torch.from_numpy(evidence.worst_change)[None]
     with pytest.raises(ValueError, match="looks at judged_residual_kurtosis; expected residual_middle"):
-        change = torch.from_numpy(evidence.worst_change)[None]
         flag_score(flag, evidence.measurements, *images, evidence.noise, features(evidence), change)
     assert np.isfinite(evidence.noise)
