@@ -236,5 +236,11 @@ def spread_over(images: NDArray[np.uint8], count: int | None) -> NDArray[np.uint
     """Choose some slices, evenly spread; all where there are no more, or None."""
     import numpy as np
 
-    chosen = np.linspace(0, len(images) - 1, min(count or len(images), len(images))).round().astype(int)
-    return np.ascontiguousarray(images[chosen])
+    return np.ascontiguousarray(images[spread_numbers(len(images), count)])
+
+
+def spread_numbers(total: int, count: int | None) -> NDArray[np.intp]:
+    """Return which of so many slices ``spread_over`` chooses."""
+    import numpy as np
+
+    return np.linspace(0, total - 1, min(count or total, total)).round().astype(np.intp)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .calibrate import HELD_OUT, scope_of, spread_over
+from .calibrate import scope_of, spread_over
+from .flag_scans import FILE, OTHER_SEED, clean_rows, clean_scans, data_note, strange_pictures, training_images
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from ...models.flags.case_rows import CaseRows
@@ -24,12 +23,9 @@ if TYPE_CHECKING:
     from ...models.model_card import Metric
     from ...models.model_store import ModelStore
     from ...models.networks.network import Network
-    from ...models.trained_range import TrainedRange
     from ...models.uncertainty.kept_rows import KeptRows
 
-_FILE = "images/brains_train.h5"
-_NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too"
-_SEED, _OTHER_SEED = 0, 1000
+_SEED = 0
 _SPREAD = 1.5
 _REAL_ACCELERATION = 4.0
 _SEARCH_EPSILON, _SEARCH_ITERATIONS, _SEARCHED = 0.01, 2, "2 steps at 0.01 of the data"
@@ -98,7 +94,7 @@ def calibrate_flags(
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
         attack = _attack(_frozen(store, card.name), iterations) if iterations else None
         search = _search(_frozen(store, card.name)) if iterations else None
-        seen, unseen = _training_images(slices, held_out), spread_over(read_images(IMAGES), others)
+        seen, unseen = training_images(slices, held_out), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
         side, key = (
@@ -107,11 +103,11 @@ def calibrate_flags(
         )
         kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), json.dumps(key))
         if len(kept):
-            typer.echo(f"going on after {len(kept)} of {len(seen) + len(unseen)} slices")
+            typer.echo(f"going on after {len(kept)} slices")
         train = flag_cases(
             seen, random_objects(len(seen), side, seed=_SEED), scope, seed=_SEED, attack=attack, spread=_SPREAD
         )
-        judge = flag_cases(unseen, _strange(len(unseen), side), scope, seed=_OTHER_SEED, attack=attack)
+        judge = flag_cases(unseen, strange_pictures(len(unseen), side), scope, seed=OTHER_SEED, attack=attack)
         rows = feature_table(
             "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, search, kept
         )
@@ -128,16 +124,22 @@ def calibrate_flags(
             note=note,
             search="" if search is None else _SEARCHED,
             scope=scope,
-            data=FlagData(file=_FILE, slices=len(seen), seed=_SEED, note=_data_note(held_out)),
+            data=FlagData(file=FILE, slices=len(seen), seed=_SEED, note=data_note(held_out)),
             typical=typical,
             regions=regions,
             flags=flags,
-            metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
+            metrics=judge_flags(
+                rows,
+                typical,
+                flags,
+                data=f"simulated {IMAGES}",
+                clean_rows=clean_rows(others, scope, (reconstruct, compared, search), kept),
+            ),
         )
         more = [_real_alarms(model, reconstruct, compared, search)]
         if attack is not None and search is not None and adaptive:
             more += _known(
-                _clean(unseen, adaptive, scope),
+                clean_scans(unseen, adaptive, scope),
                 (reconstruct, _frozen(store, card.name)),
                 (attack, search),
                 kept,
@@ -150,26 +152,6 @@ def calibrate_flags(
         raise ConfigurationError(str(error)) from None
     show_flags(model)
     typer.echo(str(file))
-
-
-def _training_images(slices: int, held_out: int) -> NDArray[np.uint8]:
-    """Read slices of all subjects, and then some of those alone that the judged model was not trained on.
-
-    Of what it was trained on a model leaves less unexplained: flags would be raised by any other scan.
-    """
-    import numpy as np
-
-    from ...models.shared_data import read_images, split_images
-
-    images = spread_over(read_images(_FILE), slices)
-    if not held_out:
-        return images
-    _, unseen = split_images(_FILE, HELD_OUT)
-    return np.concatenate([images, spread_over(unseen, held_out)])
-
-
-def _data_note(held_out: int) -> str:
-    return f"{_NOTE}, but for {', '.join(HELD_OUT)}, of whom at least {held_out} slices are."
 
 
 def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:
@@ -185,16 +167,6 @@ def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:
             f"{conventional} and --iterations {iterations}, expected sense and at least 1"
         )
     return asked
-
-
-def _clean(images: NDArray[np.uint8], count: int, scope: TrainedRange) -> Iterator[Measurements]:
-    """Simulate scans of some images, evenly spread."""
-    from rich.progress import track
-
-    from ...models.uncertainty.calibration_cases import calibration_cases
-
-    cases = calibration_cases(spread_over(images, count), scope, seed=_OTHER_SEED)
-    yield from (case.measurements for case in track(cases, "adaptive", total=count, transient=True))
 
 
 def _known(
@@ -281,23 +253,3 @@ def _real_alarms(model: FlagModel, judged: Reconstructor, conventional: Reconstr
     loud = sum(" warning" in one or " severe" in one for one in told)
     case = f"clean real scans at R = {_REAL_ACCELERATION:g}: {'; '.join(told)}"
     return Metric(case=case, metric="scans above notice", value=loud)
-
-
-def _strange(count: int, side: int) -> NDArray[np.uint8]:
-    """Pictures of what is no head: real phantoms, turned and flipped, and random objects, in turn."""
-    import numpy as np
-
-    from ...models.flags.objects import random_objects
-    from ...models.fourier import centred_ifft, resized
-    from ...models.shared_data import shared_data
-    from ..fully_sampled import fully_sampled_kspace
-
-    pictures = random_objects(count, side, seed=_OTHER_SEED)
-    for number in range(0, count, 2):
-        name = ("phantom_16ch", "phantom_gre_2ch")[number // 2 % 2]
-        kspace = fully_sampled_kspace(shared_data() / "raw" / f"{name}.h5")
-        coil_images = centred_ifft(resized(kspace, (side, side), (1, 2)), (1, 2))
-        magnitude = np.sqrt(np.sum(np.abs(coil_images) ** 2, axis=0))
-        magnitude = np.rot90(magnitude, number // 4 % 4)[:: 1 - 2 * (number // 16 % 2)]
-        pictures[number] = (255 * np.clip(magnitude / np.quantile(magnitude, 0.999), 0, 1)).round()
-    return pictures

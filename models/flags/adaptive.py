@@ -21,7 +21,9 @@ from .residual_features import BANDS, radius
 
 _LEAST = 1e-3
 _OF_RESIDUALS = (
+    "residual_low",
     "residual_middle",
+    "residual_high",
     "residual_line",
     "residual_along_worst",
     "isolated_line",
@@ -148,16 +150,17 @@ def _of_residual(residual: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """(coils, ky, kx) in units of the noise: the features of ``band_ratios``, ``jumps`` and ``isolated_lines``."""
     _, height, width = residual.shape
     power = residual.real.square() + residual.imag.square()
-    low, high = BANDS["middle"]
     distance = torch.from_numpy(radius((height, width)))
-    ring = mask.expand(height, width) & (distance >= low) & (distance < high)
+    sampled_points = mask.expand(height, width)
+    rings = {band: sampled_points & (distance >= low) & (distance < high) for band, (low, high) in BANDS.items()}
     lines = mask.any(dim=1)
     logs = torch.log1p(_root(power[:, lines].mean(dim=(0, 2))))
     reach = NEIGHBOURS // 2
     around = (
         torch.nn.functional.pad(logs[None], (reach, reach), mode="reflect")[0].unfold(0, NEIGHBOURS, 1).median(dim=1)
     )
-    found = {"residual_middle": _log(_root(power[:, ring].mean())), "residual_line": (logs - around.values).abs().max()}
+    found = {f"residual_{band}": _log(_root(power[:, ring].mean())) for band, ring in rings.items() if ring.any()}
+    found["residual_line"] = (logs - around.values).abs().max()
 
     sampled = np.asarray(lines)
     centre = calibration_region(sampled[None])[1]

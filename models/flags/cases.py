@@ -102,6 +102,13 @@ def flag_cases(
         yield cases
 
 
+def clean_cases(images: NDArray[np.uint8], scope: TrainedRange, *, seed: int) -> Iterator[list[FlagCase]]:
+    """Simulate each image's scan, clean alone: to see how often flags are raised by nothing; see ``flag_cases``."""
+    for number, case in enumerate(calibration_cases(images, scope, seed=seed)):
+        unmeasured = np.random.default_rng([seed, number]).uniform() < _UNMEASURED
+        yield [FlagCase("clean", replace(case.measurements, noise=None) if unmeasured else case.measurements)]
+
+
 def structure(image: Complex, place: tuple[int, int]) -> Complex:
     """Return a disc of ``DIAMETER`` and ``CONTRAST`` against the image around it, in phase with it: what to add.
 

@@ -14,7 +14,9 @@ from .roc import area_interval, area_under_curve
 from .training import with_distance
 
 
-def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *, data: str) -> tuple[Metric, ...]:
+def judge_flags(
+    rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *, data: str, clean_rows: CaseRows | None = None
+) -> tuple[Metric, ...]:
     """Return each flag's area under the curve against clean scans, and the share of clean scans that it alarms on.
 
     Parameters
@@ -25,6 +27,8 @@ def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *
         What was trained.
     data
         What the cases are, in words.
+    clean_rows
+        More clean scans, for the share of alarms.
     """
     every = with_distance(rows, typical)
 
@@ -53,14 +57,16 @@ def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *
                 interval=area_interval(clean["inserted_structure"], carried),
             )
         )
+    if clean_rows is not None:
+        more = with_distance(clean_rows, typical)
+        clean = {kind: np.append(clean[kind], _probabilities(more, "clean", flag)) for kind, flag in flags.items()}
     count = len(next(iter(clean.values())))
     alarms = [
         worst([flag.severity(float(clean[kind][n])) for kind, flag in flags.items()]) in {"warning", "severe"}
         for n in range(count)
     ]
-    metrics.append(
-        Metric(case=f"{data}, clean, {count} slices", metric="share above notice", value=float(np.mean(alarms)))
-    )
+    case = f"{data}, clean, {sum(alarms)} of {count} slices"
+    metrics.append(Metric(case=case, metric="share above notice", value=float(np.mean(alarms))))
     return tuple(metrics)
 
 

@@ -25,6 +25,9 @@ FEATURES: dict[FlagKind, tuple[str, ...]] = {
         "judged_residual_line",
         "judged_residual_middle",
         *ALONG_WORST,
+        # what is left unexplained anyway: more of it lies along any change
+        "conventional_residual_low",
+        "noise_excess",
         *_SCALE,
     ),
     "inserted_structure": ("misfit_", "disagreement_peak", "disagreement_contrast", *_SCALE),

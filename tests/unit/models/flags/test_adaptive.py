@@ -36,7 +36,7 @@ def test_the_score_is_that_of_the_features(scan, every):
     evidence = evidence_of(scan(every=every).measurements)
     every_feature = features(evidence)
     names = [name for name in every_feature if name.startswith(FEATURES["worst_case"])]
-    assert len(names) == 13
+    assert len(names) == 15
     change = torch.from_numpy(evidence.worst_change)[None]
     images = [torch.from_numpy(image)[None] for image in (evidence.judged, evidence.conventional)]
     for name in names:
@@ -94,6 +94,6 @@ def test_a_flag_that_looks_at_what_has_no_gradient_is_refused(scan):
     images = [torch.from_numpy(image)[None] for image in (evidence.judged, evidence.conventional)]
     flag = flag_of(["judged_residual_kurtosis"])
     change = torch.from_numpy(evidence.worst_change)[None]
-    with pytest.raises(ValueError, match="looks at judged_residual_kurtosis; expected residual_middle"):
+    with pytest.raises(ValueError, match="looks at judged_residual_kurtosis; expected residual_low"):
         flag_score(flag, evidence.measurements, *images, evidence.noise, features(evidence), change)
     assert np.isfinite(evidence.noise)
