@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,6 +45,10 @@ class FlagCase:
     """(row, column) of a structure that is to be put into the judged image, where k-space has none."""
 
 
+Cases = Callable[[], list[FlagCase]]
+"""Makes the cases of one image."""
+
+
 def flag_cases(
     images: NDArray[np.uint8],
     strange: NDArray[np.uint8],
@@ -52,7 +57,7 @@ def flag_cases(
     seed: int,
     attack: Attack | None = None,
     spread: float = 1.0,
-) -> Iterator[list[FlagCase]]:
+) -> Iterator[Cases]:
     """Simulate each image's scan clean and with each artifact, coil maps estimated from what was so measured.
 
     A worst case has the budget ``EPSILON`` and leaves the maps as they are, noise is ``NOISE`` times what was measured,
@@ -76,37 +81,43 @@ def flag_cases(
 
     Yields
     ------
-        All cases of one image.
+        What makes all cases of one image: where their features are known already it need not be called.
     """
     others = calibration_cases(strange, scope, seed=seed + 1)
     for number, case in enumerate(calibration_cases(images, scope, seed=seed)):
-        rng = np.random.default_rng([seed, number, 1])
-        factor = float(np.exp(rng.uniform(-1, 1) * np.log(spread)))
-        clean = case.measurements
-        found = [("clean", clean), *_artifacts(clean, factor, rng)]
-        if attack is not None:
-            delta = attack(clean, EPSILON * factor, int(rng.integers(2**31)))
-            found.append(("worst_case", replace(clean, kspace=clean.kspace + delta)))
         other = next(others, None)
-        if other is not None:
-            found.append(("out_of_distribution", other.measurements))
-        place = _place(clean, rng)
-        seen = clean.operator()(torch.from_numpy(structure(_anatomy(clean), place))[None])
-        found.append(("structure_in_data", _with(clean, clean.kspace + seen)))
-        unmeasured = rng.uniform() < _UNMEASURED
-        cases = [
-            FlagCase(name, replace(scan, noise=None) if unmeasured and name != "noise" else scan)
-            for name, scan in found
-        ]
-        cases.append(replace(cases[0], artifact="inserted_structure", place=place))
-        yield cases
+        strange_scan = None if other is None else other.measurements
+        yield partial(_cases_of, case.measurements, strange_scan, (seed, number), attack, spread)
 
 
-def clean_cases(images: NDArray[np.uint8], scope: TrainedRange, *, seed: int) -> Iterator[list[FlagCase]]:
+def _cases_of(
+    clean: Measurements, other: Measurements | None, seed: tuple[int, int], attack: Attack | None, spread: float
+) -> list[FlagCase]:
+    rng = np.random.default_rng([*seed, 1])
+    factor = float(np.exp(rng.uniform(-1, 1) * np.log(spread)))
+    found = [("clean", clean), *_artifacts(clean, factor, rng)]
+    if attack is not None:
+        delta = attack(clean, EPSILON * factor, int(rng.integers(2**31)))
+        found.append(("worst_case", replace(clean, kspace=clean.kspace + delta)))
+    if other is not None:
+        found.append(("out_of_distribution", other))
+    place = _place(clean, rng)
+    seen = clean.operator()(torch.from_numpy(structure(_anatomy(clean), place))[None])
+    found.append(("structure_in_data", _with(clean, clean.kspace + seen)))
+    unmeasured = rng.uniform() < _UNMEASURED
+    cases = [
+        FlagCase(name, replace(scan, noise=None) if unmeasured and name != "noise" else scan) for name, scan in found
+    ]
+    cases.append(replace(cases[0], artifact="inserted_structure", place=place))
+    return cases
+
+
+def clean_cases(images: NDArray[np.uint8], scope: TrainedRange, *, seed: int) -> Iterator[Cases]:
     """Simulate each image's scan, clean alone: to see how often flags are raised by nothing; see ``flag_cases``."""
     for number, case in enumerate(calibration_cases(images, scope, seed=seed)):
         unmeasured = np.random.default_rng([seed, number]).uniform() < _UNMEASURED
-        yield [FlagCase("clean", replace(case.measurements, noise=None) if unmeasured else case.measurements)]
+        scan = replace(case.measurements, noise=None) if unmeasured else case.measurements
+        yield partial(list, [FlagCase("clean", scan)])
 
 
 def structure(image: Complex, place: tuple[int, int]) -> Complex:

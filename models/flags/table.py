@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from ..measurements import Reconstructor
 from ..uncertainty.kept_rows import KeptRows
 from .case_rows import CaseRows, case_row, case_rows
-from .cases import FlagCase
+from .cases import Cases
 from .evidence import Evidence, Search
 from .features import features
 
 
 def feature_table(
     name: str,
-    cases: Iterable[list[FlagCase]],
+    cases: Iterable[Cases],
     judged: Reconstructor,
     conventional: Reconstructor,
     search: Search | None,
@@ -39,8 +39,8 @@ def feature_table(
         Of the same methods and cases: what is there is not computed again.
     """
 
-    def row(one: list[FlagCase]) -> NDArray[np.float64]:
-        return case_row(one, judged, conventional, search, seed=0)[1]
+    def row(one: Cases) -> NDArray[np.float64]:
+        return case_row(one(), judged, conventional, search, seed=0)[1]
 
     # names are those of any evidence: a row says nothing of them
     rows = kept.table(name, cases, row)

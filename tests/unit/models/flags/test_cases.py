@@ -25,7 +25,7 @@ def cases():
         delta = torch.ones_like(measurements.kspace) * measurements.mask
         return delta * epsilon * measurements.kspace.norm() / delta.norm()
 
-    return list(flag_cases(images, random_objects(2, 64, seed=2), SCOPE, seed=0, attack=attack))
+    return [made() for made in flag_cases(images, random_objects(2, 64, seed=2), SCOPE, seed=0, attack=attack)]
 
 
 def test_each_image_has_one_case_of_every_kind(cases):
