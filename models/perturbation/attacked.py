@@ -42,6 +42,8 @@ class Attacked:
         together: int | None = None,
     ) -> None:
         self._reconstruct = reconstruct
+        self.latest: Tensor
+        """(batch, ..., [z,] y, x) complex: f(y + delta) - f(y) where it was evaluated last."""
         shape = (len(measurements), *measurements.maps.shape[2:])
         self._parts: list[tuple[slice, Measurements, Objective]] = []
         at_once = together or len(measurements)
@@ -65,13 +67,16 @@ class Attacked:
         ValueError
             The gradient is wanted, and the reconstruction computes without, or it is not finite.
         """
-        values, gradients = [], []
+        values, gradients, changes = [], [], []
         for items, part, objective in self._parts:
             change = delta[items].detach().requires_grad_(gradient)
             with torch.set_grad_enabled(gradient):
-                value = objective(self._reconstruct(replace(part, kspace=part.kspace + change)))
+                image = self._reconstruct(replace(part, kspace=part.kspace + change))
+                value = objective(image)
             values.append(value.detach())
+            changes.append(image.detach() - objective.clean)
             gradients.append(self._gradient(value, change, part) if gradient else torch.zeros_like(change))
+        self.latest = torch.cat(changes)
         return torch.cat(values), torch.cat(gradients)
 
     def residual(self) -> Tensor:

@@ -70,14 +70,11 @@ def sensitivity(
     with torch.inference_mode(mode=False), torch.enable_grad():
         attacked = Attacked(reconstruct, measurements, together=together)
         noise, residual = ball.random(generator), ball.steepest(attacked.residual())
-        by_noise, _ = attacked.evaluate(noise, False)
+        search = _Search(attacked, noise)
+        by_noise, *_ = search.worst
         unexplained = (item_norm(residual) > 0).view(ball.radius.shape)
-        first = torch.where(unexplained, residual, noise)
-        delta, curve = climb(attacked.evaluate, ball, first, METHODS["pgd"](ball), iterations)
-        # noise may be worse than where few steps from the residual led: the ratio is never below 1
-        delta = torch.where((by_noise > curve[-1]).view(ball.radius.shape), noise, delta)
-        gain = torch.maximum(by_noise, curve[-1])
-        change, _ = attacked.change(delta)
+        climb(search.evaluate, ball, torch.where(unexplained, residual, noise), METHODS["pgd"](ball), iterations)
+    gain, delta, change = search.worst
     mask = measurements.mask.expand(measurements.kspace.shape)
     size = epsilon * item_norm(measurements.kspace * mask)
     between = tuple(range(1, change.ndim - measurements.maps.ndim + 2))
@@ -94,3 +91,25 @@ def sensitivity(
         map=local * (per_size.flatten() * entries.sqrt()).view(-1, *(1,) * (local.ndim - 1)),
         delta=delta,
     )
+
+
+class _Search:
+    """Remembers the worst perturbation of each item that was evaluated, the first among them, and what it changes."""
+
+    def __init__(self, attacked: Attacked, first: Tensor) -> None:
+        self._attacked = attacked
+        value, _ = attacked.evaluate(first, False)
+        self.worst = (value, first, attacked.latest)
+        """(batch,) the value, the perturbation, and the change of the image."""
+
+    def evaluate(self, delta: Tensor, gradient: bool) -> tuple[Tensor, Tensor]:
+        value, slope = self._attacked.evaluate(delta, gradient)
+        worse = value > self.worst[0]
+
+        def chosen(here: Tensor, before: Tensor) -> Tensor:
+            return torch.where(worse.view(-1, *(1,) * (here.ndim - 1)), here, before)
+
+        value_before, delta_before, change_before = self.worst
+        change = chosen(self._attacked.latest, change_before)
+        self.worst = (chosen(value, value_before), chosen(delta, delta_before), change)
+        return value, slope
