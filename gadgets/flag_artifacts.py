@@ -40,8 +40,9 @@ class FlagArtifacts(Gadget[CalibratedKSpace | Reconstruction, CalibratedKSpace |
     most. A structure that is in the data, because the coils saw it or somebody put it there, is no contradiction: no
     flag is raised by it.
 
-    Worst cases are looked for where ``estimate_sensitivity`` stands before what reconstructs, with the judged model and
-    as many steps as the flags were trained with; elsewhere the reasons say that they were not looked for.
+    Worst cases are looked for where ``estimate_sensitivity`` stands before what reconstructs, with the judged model;
+    elsewhere the reasons say that they were not. By another search than the flags were trained with (``iterations`` and
+    ``epsilon``), no flag is calibrated.
 
     The judged and the conventional image come complex (``magnitude = false``), and the k-space after them
     (``keep_kspace = true`` where the last of them is reconstructed). All images of the slice get the flags; magnitudes

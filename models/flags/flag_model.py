@@ -122,7 +122,6 @@ class FlagModel(_Part):
         search
             How the worst change was searched; empty if it was not, and flags of it are not looked for.
         """
-        searched = f"the worst change was searched by {search}, for flags that were trained by {self.search}"
         changed = (
             *(f"flags of {name} were not trained" for name in weights if name not in self.weights),
             *(
@@ -132,6 +131,7 @@ class FlagModel(_Part):
             ),
         )
         if self.search and search not in {"", self.search}:
+            searched = f"the worst change was searched by {search}, for flags that were trained by {self.search}"
             changed = (*changed, searched)
         return (*changed, *self.scope.outside(acceleration=acceleration, matrix=matrix, coils=coils, snr=snr))
 
