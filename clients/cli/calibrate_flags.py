@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...models.measurements import Measurements, Reconstructor
     from ...models.model_card import Metric
     from ...models.model_store import ModelStore
-    from ...models.networks.network import Network
+    from ...models.perturbation.attacked import Reconstruct
     from ...models.uncertainty.kept_rows import KeptRows
 
 _SEED = 0
@@ -92,8 +92,8 @@ def calibrate_flags(
     try:
         card = store.card(judged)
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
-        attack = _attack(_frozen(store, card.name), iterations) if iterations else None
-        search = _search(_frozen(store, card.name)) if iterations else None
+        attack = _attack(_with_gradients(store, card.name), iterations) if iterations else None
+        search = _search(_with_gradients(store, card.name)) if iterations else None
         seen, unseen = training_images(slices, held_out), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def calibrate_flags(
         if attack is not None and search is not None and adaptive:
             more += _known(
                 clean_scans(unseen, adaptive, scope),
-                (reconstruct, _frozen(store, card.name)),
+                (reconstruct, _with_gradients(store, card.name)),
                 (attack, search),
                 kept,
                 (rows, typical, flags["worst_case"]),
@@ -171,7 +171,7 @@ def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:
 
 def _known(
     scans: Iterable[Measurements],
-    judged: tuple[Reconstructor, Network],
+    judged: tuple[Reconstructor, Reconstruct],
     attacks: tuple[Attack, Search],
     kept: KeptRows,
     of: tuple[CaseRows, Typical, Flag],
@@ -186,25 +186,26 @@ def _known(
     return judge_adaptive(table, on_clean(*of), data=f"simulated {IMAGES}")
 
 
-def _frozen(store: ModelStore, name: str) -> Network:
-    """Return a network that gradients go through, to k-space alone."""
-    return store.network(name).eval().requires_grad_(requires_grad=False)
+def _with_gradients(store: ModelStore, name: str) -> Reconstruct:
+    from ...models.perturbation.white_box import white_box
+
+    return white_box(name, store, device="cpu")
 
 
-def _attack(network: Network, iterations: int) -> Attack:
-    """Worst cases for a network, in the norm of k-space."""
+def _attack(reconstruct: Reconstruct, iterations: int) -> Attack:
+    """Worst cases for a reconstruction, in the norm of k-space."""
     import torch
 
     from ...models.perturbation.worst_case import worst_case
 
     def attack(measurements: Measurements, epsilon: float, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return worst_case(network, measurements, epsilon=epsilon, iterations=iterations, generator=generator).delta
+        return worst_case(reconstruct, measurements, epsilon=epsilon, iterations=iterations, generator=generator).delta
 
     return attack
 
 
-def _search(network: Network) -> Search:
+def _search(reconstruct: Reconstruct) -> Search:
     """Search the worst change of a scan as the chain ``trusted`` does."""
     import torch
 
@@ -212,7 +213,7 @@ def _search(network: Network) -> Search:
 
     def search(measurements: Measurements) -> Complex:
         found = sensitivity(
-            network,
+            reconstruct,
             measurements,
             epsilon=_SEARCH_EPSILON,
             iterations=_SEARCH_ITERATIONS,

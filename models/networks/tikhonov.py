@@ -48,6 +48,8 @@ def nearest_consistent(
     rhs = back_projected + weight * image
     with torch.no_grad():
         solution = conjugate_gradient(system, rhs, start=image, iterations=iterations)
+    if not torch.is_grad_enabled():
+        return solution
     residual = rhs - (operator.normal(solution) + weight * solution)
 
     def solve(gradient: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
 from ..classical.cg_sense import CGSense
@@ -64,7 +65,8 @@ def white_box(
     except ModelError as error:
         raise ModelError(f"{error}; without a model: {', '.join(DIFFERENTIABLE)}") from error
     if card.kind == "supervised":
-        network = store.network(name).to(find_device(device))
+        # gradients of a U-Net take three quarters of the time that they take with channels first
+        network = store.network(name).to(find_device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         uses = max(len(network.blocks()), _USES)
         return _Network(network, card.label, bytes_per_pixel(network) * uses)
     prior = store.load_prior(name, device=device, runtime="torch")
