@@ -54,6 +54,18 @@ def read_images(path: Path | str) -> NDArray[np.uint8]:
         return np.asarray(opened["image"][()], np.uint8)
 
 
+def read_subjects(path: Path | str) -> tuple[str, ...]:
+    """Return whose slice each of ``read_images`` is.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    """
+    with h5py.File(_image_file(path)) as opened:
+        return tuple(opened["subject"].asstr()[()])
+
+
 def split_images(path: Path | str, subjects: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Read images like ``read_images``, those of some subjects apart.
 

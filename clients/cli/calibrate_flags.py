@@ -9,23 +9,38 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .calibrate import scope_of, spread_over
-from .flag_scans import FILE, OTHER_SEED, clean_rows, clean_scans, data_note, strange_pictures, training_images
+from .flag_scans import (
+    CLEAN_SEED,
+    FILE,
+    OTHER_SEED,
+    TrainingSlices,
+    clean_rows,
+    clean_scans,
+    data_note,
+    strange_pictures,
+    training_slices,
+)
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ...models.flags.case_rows import CaseRows
     from ...models.flags.cases import Attack
     from ...models.flags.evidence import Complex, Search
     from ...models.flags.flag import Flag
-    from ...models.flags.flag_model import FlagModel, Typical
+    from ...models.flags.flag_model import FlagModel, Regions, Typical
+    from ...models.flags.kinds import FlagKind
     from ...models.measurements import Measurements, Reconstructor
     from ...models.model_card import Metric
     from ...models.model_store import ModelStore
     from ...models.perturbation.attacked import Reconstruct
+    from ...models.trained_range import TrainedRange
     from ...models.uncertainty.kept_rows import KeptRows
 
 _SEED = 0
+_SEEDS = (_SEED, OTHER_SEED, CLEAN_SEED)
 _SPREAD = 1.5
 _REAL_ACCELERATION = 4.0
 _SEARCH_EPSILON, _SEARCH_ITERATIONS, _SEARCHED = 0.01, 2, "2 steps at 0.01 of the data"
@@ -37,7 +52,12 @@ def calibrate_flags(
     conventional: Annotated[str, typer.Option(help="Method that they are compared with.")] = "sense",
     slices: Annotated[int, typer.Option(min=10, help="Slices to train on, evenly spread.")] = 160,
     held_out: Annotated[
-        int, typer.Option(min=0, help="And slices of subjects that the judged model was not trained on.")
+        int,
+        typer.Option(
+            min=0,
+            help="And slices of subjects that the judged model was not trained on; thresholds come from clean "
+            "scans of all that there are of these.",
+        ),
     ] = 80,
     others: Annotated[int, typer.Option(min=5, help="Slices of other subjects to judge on.")] = 80,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of a worst case; 0 for none.")] = 5,
@@ -75,9 +95,7 @@ def calibrate_flags(
     from ...models.flags.cases import flag_cases
     from ...models.flags.flag_model import FlagData, FlagModel, flag_file, save_flags
     from ...models.flags.judging import judge_flags
-    from ...models.flags.objects import random_objects
     from ...models.flags.table import feature_table
-    from ...models.flags.training import fit_flags, fit_regions, fit_typical, with_distance
     from ...models.model_card import ModelError
     from ...models.model_store import SHIPPED, ModelStore
     from ...models.shared_data import read_images
@@ -94,28 +112,18 @@ def calibrate_flags(
         reconstruct, compared = store.load(card.name, device="cpu"), classical_method(conventional, {})
         attack = _attack(_with_gradients(store, card.name), iterations) if iterations else None
         search = _search(_with_gradients(store, card.name)) if iterations else None
-        seen, unseen = training_images(slices, held_out), spread_over(read_images(IMAGES), others)
+        methods = (reconstruct, compared, search)
+        seen, unseen = training_slices(slices, held_out), spread_over(read_images(IMAGES), others)
         folder = output or store.folder(card.name)
         folder.mkdir(parents=True, exist_ok=True)
-        side, key = (
-            min(seen.shape[1:]),
-            [card.sha256, conventional, iterations, scope.model_dump(), len(seen), len(unseen), adaptive, _SEARCHED],
-        )
+        sizes = (len(seen.images), len(seen.clean), len(unseen), adaptive)
+        key = [card.sha256, conventional, iterations, scope.model_dump(), sizes, _SEARCHED, _SEEDS]
         kept = KeptRows(flag_file(folder, conventional).with_suffix(".npz"), json.dumps(key))
         if len(kept):
             typer.echo(f"going on after {len(kept)} slices")
-        train = flag_cases(
-            seen, random_objects(len(seen), side, seed=_SEED), scope, seed=_SEED, attack=attack, spread=_SPREAD
-        )
-        judge = flag_cases(unseen, strange_pictures(len(unseen), side), scope, seed=OTHER_SEED, attack=attack)
-        rows = feature_table(
-            "training", track(train, "training", total=len(seen), transient=True), reconstruct, compared, search, kept
-        )
-        typical = fit_typical(rows)
-        flags, regions = fit_flags(with_distance(rows, typical)), fit_regions(rows.regions)
-        rows = feature_table(
-            "judging", track(judge, "judging", total=len(unseen), transient=True), reconstruct, compared, search, kept
-        )
+        typical, flags, regions = _fitted(seen, scope, attack, methods, kept)
+        judge = flag_cases(unseen, strange_pictures(len(unseen), _side(unseen)), scope, seed=OTHER_SEED, attack=attack)
+        rows = feature_table("judging", track(judge, "judging", total=len(unseen), transient=True), *methods, kept)
         model = FlagModel(
             judged=card.name,
             conventional=conventional,
@@ -124,19 +132,13 @@ def calibrate_flags(
             note=note,
             search="" if search is None else _SEARCHED,
             scope=scope,
-            data=FlagData(file=FILE, slices=len(seen), seed=_SEED, note=data_note(held_out)),
+            data=FlagData(file=FILE, slices=len(seen.images), seed=_SEED, note=data_note(held_out)),
             typical=typical,
             regions=regions,
             flags=flags,
-            metrics=judge_flags(
-                rows,
-                typical,
-                flags,
-                data=f"simulated {IMAGES}",
-                clean_rows=clean_rows(others, scope, (reconstruct, compared, search), kept),
-            ),
+            metrics=judge_flags(rows, typical, flags, data=f"simulated {IMAGES}"),
         )
-        more = [_real_alarms(model, reconstruct, compared, search)]
+        more = [_real_alarms(model, *methods)]
         if attack is not None and search is not None and adaptive:
             more += _known(
                 clean_scans(unseen, adaptive, scope),
@@ -152,6 +154,37 @@ def calibrate_flags(
         raise ConfigurationError(str(error)) from None
     show_flags(model)
     typer.echo(str(file))
+
+
+def _fitted(
+    seen: TrainingSlices,
+    scope: TrainedRange,
+    attack: Attack | None,
+    methods: tuple[Reconstructor, Reconstructor, Search | None],
+    kept: KeptRows,
+) -> tuple[Typical, dict[FlagKind, Flag], Regions]:
+    """Simulate the scans that flags are trained on, and train them."""
+    from rich.progress import track
+
+    from ...models.flags.cases import flag_cases
+    from ...models.flags.objects import random_objects
+    from ...models.flags.table import feature_table
+    from ...models.flags.training import fit_flags, fit_regions, fit_typical, with_distance
+
+    count = len(seen.images)
+    strange = random_objects(count, _side(seen.images), seed=_SEED)
+    cases = flag_cases(seen.images, strange, scope, seed=_SEED, attack=attack, spread=_SPREAD)
+    rows = feature_table("training", track(cases, "training", total=count, transient=True), *methods, kept)
+    typical, regions = fit_typical(rows), fit_regions(rows.regions)
+    if len(seen.clean):
+        rows = rows.joined(clean_rows(seen.clean, scope, methods, kept))
+    unseen = set(seen.subjects[count:])
+    return typical, fit_flags(with_distance(rows, typical), seen.subjects, unseen), regions
+
+
+def _side(images: NDArray[np.uint8]) -> int:
+    side: int = min(images.shape[1:])
+    return side
 
 
 def _adaptive(asked: int | None, conventional: str, iterations: int) -> int:

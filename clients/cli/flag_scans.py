@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .calibrate import HELD_OUT, spread_numbers, spread_over
 
@@ -18,31 +18,46 @@ if TYPE_CHECKING:
     from ...models.uncertainty.kept_rows import KeptRows
 
 FILE = "images/brains_train.h5"
-OTHER_SEED, _CLEAN_SEED = 1000, 5000
+OTHER_SEED, CLEAN_SEED = 2000, 3000
 _NOTE = "Slices of one subject resemble one another. The judged model was trained on images of this file, too"
 
 
-def training_images(slices: int, held_out: int) -> NDArray[np.uint8]:
+class TrainingSlices(NamedTuple):
+    """What flags are trained on."""
+
+    images: NDArray[np.uint8]
+    """(slices, y, x): of these every artifact is simulated."""
+    clean: NDArray[np.uint8]
+    """(slices, y, x), of subjects that the judged model was not trained on: scanned once more, without artifacts."""
+    subjects: tuple[str, ...]
+    """Whose slices they are: of ``images``, then of ``clean``."""
+
+
+def training_slices(slices: int, held_out: int) -> TrainingSlices:
     """Read slices of all subjects, and then some of those alone that the judged model was not trained on.
 
     Of what it was trained on a model leaves less unexplained: flags would be raised by any other scan.
     """
     import numpy as np
 
-    from ...models.shared_data import read_images, split_images
+    from ...models.shared_data import read_images, read_subjects
 
-    images = spread_over(read_images(FILE), slices)
-    if not held_out:
-        return images
-    _, unseen = split_images(FILE, HELD_OUT)
-    return np.concatenate([images, spread_over(unseen, held_out)])
+    images, subjects = read_images(FILE), np.array(read_subjects(FILE))
+    unseen = np.flatnonzero(np.isin(subjects, HELD_OUT))[: None if held_out else 0]
+    chosen = spread_numbers(len(images), slices)
+    if held_out:
+        chosen = np.concatenate([chosen, unseen[spread_numbers(len(unseen), held_out)]])
+    return TrainingSlices(images[chosen], images[unseen], tuple(subjects[[*chosen, *unseen]].tolist()))
 
 
 def data_note(held_out: int) -> str:
-    """Say whose slices ``training_images`` are."""
+    """Say whose slices ``training_slices`` are."""
     if not held_out:
         return f"{_NOTE}."
-    return f"{_NOTE}, but for {', '.join(HELD_OUT)}, of whom at least {held_out} slices are."
+    return (
+        f"{_NOTE}, but for {', '.join(HELD_OUT)}, of whom at least {held_out} slices are; thresholds come from "
+        "clean scans of all slices of these."
+    )
 
 
 def strange_pictures(count: int, side: int) -> NDArray[np.uint8]:
@@ -76,20 +91,16 @@ def clean_scans(images: NDArray[np.uint8], count: int, scope: TrainedRange) -> I
 
 
 def clean_rows(
-    others: int, scope: TrainedRange, methods: tuple[Reconstructor, Reconstructor, Search | None], kept: KeptRows
-) -> CaseRows | None:
-    """Compute the features of clean scans of all slices that are not judged with artifacts; None: there are none."""
-    import numpy as np
+    images: NDArray[np.uint8],
+    scope: TrainedRange,
+    methods: tuple[Reconstructor, Reconstructor, Search | None],
+    kept: KeptRows,
+) -> CaseRows:
+    """Compute the features of clean scans of some images: how flags are not to be raised by nothing."""
     from rich.progress import track
 
     from ...models.flags.cases import clean_cases
     from ...models.flags.table import feature_table
-    from ...models.shared_data import read_images
-    from ..evaluation_cases import IMAGES
 
-    every = read_images(IMAGES)
-    rest = np.delete(every, spread_numbers(len(every), others), axis=0)
-    if not len(rest):
-        return None
-    cases = clean_cases(np.ascontiguousarray(rest), scope, seed=_CLEAN_SEED)
-    return feature_table("clean", track(cases, "clean", total=len(rest), transient=True), *methods, kept)
+    cases = clean_cases(images, scope, seed=CLEAN_SEED)
+    return feature_table("clean", track(cases, "clean", total=len(images), transient=True), *methods, kept)

@@ -29,6 +29,11 @@ class CaseRows(NamedTuple):
     regions: NDArray[np.float64]
     """(cases, 1 + clean ones, region features): the region of the inserted structure first."""
 
+    def joined(self, more: CaseRows) -> CaseRows:
+        """Return these rows and then others, of the same features."""
+        tables = {artifact: np.concatenate([rows, more.features[artifact]]) for artifact, rows in self.features.items()}
+        return CaseRows(self.names, tables, np.concatenate([self.regions, more.regions]))
+
 
 def case_row(
     cases: Sequence[FlagCase],

@@ -14,9 +14,7 @@ from .roc import area_interval, area_under_curve
 from .training import with_distance
 
 
-def judge_flags(
-    rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *, data: str, clean_rows: CaseRows | None = None
-) -> tuple[Metric, ...]:
+def judge_flags(rows: CaseRows, typical: Typical, flags: dict[FlagKind, Flag], *, data: str) -> tuple[Metric, ...]:
     """Return each flag's area under the curve against clean scans, and the share of clean scans that it alarms on.
 
     Parameters
@@ -27,8 +25,6 @@ def judge_flags(
         What was trained.
     data
         What the cases are, in words.
-    clean_rows
-        More clean scans, for the share of alarms.
     """
     every = with_distance(rows, typical)
 
@@ -57,9 +53,6 @@ def judge_flags(
                 interval=area_interval(clean["inserted_structure"], carried),
             )
         )
-    if clean_rows is not None:
-        more = with_distance(clean_rows, typical)
-        clean = {kind: np.append(clean[kind], _probabilities(more, "clean", flag)) for kind, flag in flags.items()}
     count = len(next(iter(clean.values())))
     alarms = [
         worst([flag.severity(float(clean[kind][n])) for kind, flag in flags.items()]) in {"warning", "severe"}

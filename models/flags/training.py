@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ FEATURES: dict[FlagKind, tuple[str, ...]] = {
 features, a flag would learn how simulated scans happen to look, and real ones look otherwise."""
 _HIGHEST: dict[FlagKind, Severity] = {"out_of_distribution": "notice"}
 """A scan unlike those of the training is not a bad one."""
-_FALSE_NOTICES, _FALSE_WARNINGS = 0.05, 0.002
-"""Shares of clean scans that may have a flag of one kind: of six kinds, .01 of the clean scans have any warning."""
+_FALSE_NOTICES, _FALSE_WARNINGS = 0.05, 0.005
+"""Shares of clean scans that may have a flag of one kind: of the five that warn, .025 have any warning at most."""
 _FOLDS = 5
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _SHRINKAGE = 0.1
@@ -73,20 +74,32 @@ def with_distance(rows: CaseRows, typical: Typical) -> CaseRows:
     return rows._replace(names=(*rows.names, DISTANCE), features=tables)
 
 
-def fit_flags(rows: CaseRows) -> dict[FlagKind, Flag]:
+def fit_flags(rows: CaseRows, subjects: Sequence[str], unseen: Collection[str] = ()) -> dict[FlagKind, Flag]:
     """Fit a flag for each kind of artifact that there are cases of.
 
     Clean scans and those of other kinds are the negatives, half of the weight each, so that a flag tells its own kind.
     The regression's strength and the calibration (J. Platt, 1999: a logistic regression on the score) come
-    from folds that leave out all cases of some images; positives and negatives count alike, so a probability of 1/2
-    says that the scan is as much like the one as like the other. Thresholds come from clean scans in the same folds.
+    from folds that leave out all cases of some subjects; positives and negatives count alike, so a probability of 1/2
+    says that the scan is as much like the one as like the other. Thresholds come from clean scans in the same folds, of
+    subjects that the judged model was not trained on: of the others it leaves less unexplained.
 
     Parameters
     ----------
     rows
         With the distance.
+    subjects
+        Whose image each row is of; at least two.
+    unseen
+        Subjects that the judged model was not trained on; empty: thresholds come from all.
     """
-    return {kind: _fit(rows, kind) for kind in KINDS if np.isfinite(rows.features[kind]).all(axis=1).sum() >= _FOLDS}
+    order = [*sorted(unseen), *sorted(set(subjects) - set(unseen))]
+    folds = np.array([order.index(subject) % _FOLDS for subject in subjects])
+    for_thresholds = np.array([not unseen or subject in unseen for subject in subjects])
+    return {
+        kind: _fit(rows, kind, folds, for_thresholds)
+        for kind in KINDS
+        if np.isfinite(rows.features[kind]).all(axis=1).sum() >= _FOLDS
+    }
 
 
 def fit_regions(regions: NDArray[np.float64]) -> Regions:
@@ -99,26 +112,26 @@ def fit_regions(regions: NDArray[np.float64]) -> Regions:
     return Regions(intercept=intercept, weights=dict(zip(REGION_FEATURES, weights.tolist(), strict=True)))
 
 
-def _fit(rows: CaseRows, kind: FlagKind) -> Flag:
+def _fit(rows: CaseRows, kind: FlagKind, folds: NDArray[np.int_], for_thresholds: NDArray[np.bool_]) -> Flag:
     chosen = [n for n, name in enumerate(rows.names) if name.startswith(FEATURES[kind])]
-    x, group, group_kind = [], [], []
+    x, rows_of, kinds = [], [], []
     for artifact, table in rows.features.items():
         kept = np.flatnonzero(np.isfinite(table).all(axis=1))
         # what a flag is not for is no negative of it either, where it can hardly be told from clean
         if artifact == "structure_in_data":
             continue
         x.append(table[kept][:, chosen])
-        group.append(kept)
-        group_kind += [artifact] * len(kept)
-    values, image, artifact_of = np.concatenate(x), np.concatenate(group), np.array(group_kind)
+        rows_of.append(kept)
+        kinds += [artifact] * len(kept)
+    values, row, artifact_of = np.concatenate(x), np.concatenate(rows_of), np.array(kinds)
     positive, clean = artifact_of == kind, artifact_of == "clean"
     other = ~positive & ~clean
     weight = np.where(positive, 1 / positive.sum(), np.where(clean, 0.5 / clean.sum(), 0.5 / max(other.sum(), 1)))
 
     def held_out(strength: float) -> NDArray[np.float64]:
         scores = np.zeros(len(values))
-        for fold in range(_FOLDS):
-            out = image % _FOLDS == fold
+        for fold in np.unique(folds):
+            out = folds[row] == fold
             intercept, weights = _regression(values[~out], positive[~out], weight[~out], strength)
             scores[out] = intercept + values[out] @ weights
         return scores
@@ -131,7 +144,7 @@ def _fit(rows: CaseRows, kind: FlagKind) -> Flag:
     offset, slope = _regression(scores[:, None], positive, weight, 1.0)
     intercept, weights = _regression(values, positive, weight, strength)
     steepness = max(float(slope[0]), 1e-3)
-    on_clean = np.sort(1 / (1 + np.exp(-np.clip(offset + steepness * scores[clean], -700, 700))))
+    on_clean = np.sort(1 / (1 + np.exp(-np.clip(offset + steepness * scores[clean & for_thresholds[row]], -700, 700))))
     notice, warning = (_exceeded(on_clean, share) for share in (_FALSE_NOTICES, _FALSE_WARNINGS))
     return Flag(
         intercept=offset + steepness * intercept,
