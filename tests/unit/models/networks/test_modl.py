@@ -37,6 +37,15 @@ def test_the_nearest_consistent_image_is_that_of_a_dense_solve(problem):
     torch.testing.assert_close(nearest_consistent(operator, back_projected, image, weight, 40).flatten(), expected)
 
 
+def test_the_image_is_the_same_to_the_bit_without_gradients(problem):
+    maps, mask, back_projected, image = problem
+    operator, weight = SenseOperator(maps, mask), torch.tensor(0.3, dtype=torch.float64)
+    with_gradients = nearest_consistent(operator, back_projected, image.requires_grad_(), weight, 3)
+    assert with_gradients.requires_grad
+    with torch.no_grad():
+        assert torch.equal(nearest_consistent(operator, back_projected, image, weight, 3), with_gradients)
+
+
 def test_its_gradients_are_those_of_the_exact_solution(problem):
     maps, mask, back_projected, image = problem
     weight = torch.tensor(0.3, dtype=torch.float64)
