@@ -104,7 +104,9 @@ class CorruptReadouts(Gadget[Readouts, Readouts]):
         return replace(labelled, samples=samples)
 
     def _block(self, message: Readouts, numbers: NDArray[np.int64], own: ScanNoise) -> ReadoutBlock:
-        samples = np.require(message.samples, np.complex64, ["C", "A"])  # the same arithmetic wherever they lie
+        samples = message.samples
+        if not (samples.flags.aligned and samples[0].flags.c_contiguous):  # the same arithmetic wherever they lie
+            samples = np.require(samples, np.complex64, ["C", "A"])
         noise = None
         if getattr(self._corruption, "unit", None) == "scan_noise":
             covariance = own.covariance(message)
@@ -159,12 +161,12 @@ def _limit(encoding: Encoding, axis: int) -> Limit:
 
 
 def _columns(message: Readouts, encoding: Encoding) -> NDArray[np.int64]:
-    """(N, samples) place of each sample along x, from the centre of k-space; see ``engine.readout_grid``."""
+    """(N, 2) place of the first and last sample along x, from the centre of k-space; see ``engine.readout_grid``."""
     length, grid = message.samples.shape[2], encoding.encoded.matrix[0]
-    index = np.arange(length)
+    ends = np.array([0, length - 1])
     if message.prepared.columns is not None:
-        return np.broadcast_to(index - length // 2, (len(message), length))
+        return np.broadcast_to(ends - length // 2, (len(message), 2))
     center = message.headers["center_sample"].astype(np.int64)
     center = np.where((center == 0) & (length == grid), grid // 2, center)[:, None]
     backwards = (message.headers["flags"] & _REVERSE) != 0
-    return np.where(backwards[:, None], length - 1 - index, index) - center
+    return np.where(backwards[:, None], ends[::-1], ends) - center

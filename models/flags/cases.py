@@ -147,7 +147,7 @@ def _artifacts(clean: Measurements, factor: float, rng: np.random.Generator) -> 
         samples=readouts,
         numbers=np.arange(len(lines), dtype=np.int64),
         steps=np.stack([steps[lines], np.zeros(len(lines), np.int64)], axis=1),
-        columns=np.broadcast_to(columns, (len(lines), shape[3])),
+        columns=np.broadcast_to(columns[[0, -1]], (len(lines), 2)),
         extent=(FIELD_OF_VIEW, FIELD_OF_VIEW, 1.0),
     )
     seed = int(rng.integers(2**31))

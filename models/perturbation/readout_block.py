@@ -23,7 +23,7 @@ class ReadoutBlock:
     steps: NDArray[np.int64] | None = None
     """(N, 2) k-space position of each readout along y and z, in grid steps from the centre; None: on no grid."""
     columns: NDArray[np.int64] | None = None
-    """(N, samples) the same along x of each sample."""
+    """(N, 2) the same along x of the first and the last sample: those between are evenly spaced."""
     extent: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """(x, y, z) in mm: a position of n grid steps is n / extent cycles per mm."""
     acceleration: int = 1

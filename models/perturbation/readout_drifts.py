@@ -48,8 +48,9 @@ def moved(block: ReadoutBlock, motion: Motion, seed: int) -> NDArray[np.complex6
         places = given[np.minimum(shot, len(given) - 1)]
     turns = places / np.array(block.extent)
     # the ramp along the readout is that of the shot: few to compute, as columns are those of the first up or down
-    ramps, which = np.unique(np.stack([turns[:, 0], *columns[:, [0, -1]].T], axis=1), axis=0, return_inverse=True)
-    along = np.exp(-2j * np.pi * ramps[:, :1] * np.linspace(ramps[:, 1], ramps[:, 2], columns.shape[1], axis=1))
+    ramps, which = np.unique(np.stack([turns[:, 0], *columns.T], axis=1), axis=0, return_inverse=True)
+    places_along = np.linspace(ramps[:, 1], ramps[:, 2], block.samples.shape[2], axis=1)
+    along = np.exp(-2j * np.pi * ramps[:, :1] * places_along)
     across = np.exp(-2j * np.pi * (steps[:, 0] * turns[:, 1] + steps[:, 1] * turns[:, 2]))
     factor = (along.astype(np.complex64)[which.ravel()] * across.astype(np.complex64)[:, None])[:, None]
     return block.samples * factor

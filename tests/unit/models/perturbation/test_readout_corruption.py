@@ -28,7 +28,7 @@ def image_of(samples):
 def block(samples, **options):
     count, _, length = samples.shape
     lines = np.stack([np.arange(count) - count // 2, np.zeros(count, np.int64)], axis=1)
-    columns = np.broadcast_to(np.arange(length) - length // 2, (count, length))
+    columns = np.broadcast_to(np.array([0, length - 1]) - length // 2, (count, 2))
     given = {"numbers": np.arange(count), "steps": lines, "columns": columns, "extent": EXTENT, "scan_noise": 0.5}
     return ReadoutBlock(samples=samples, **{**given, **options})
 
@@ -59,6 +59,17 @@ def test_what_a_readout_gets_is_a_function_of_seed_and_number_alone(kind):
             names = ("samples", "numbers", "steps", "columns")
             parts.append(ReadoutBlock(**{n: getattr(whole, n)[a:b] for n in names}, extent=EXTENT, scan_noise=0.5))
         assert np.concatenate([corrupted(part, kind, 3) for part in parts]).tobytes() == made.tobytes()
+
+
+@pytest.mark.parametrize("kind", SAMPLE_KINDS, ids=lambda p: p.label)
+@pytest.mark.parametrize("apart", [0, 1, 85])
+def test_what_a_readout_gets_is_the_same_to_the_bit_wherever_its_samples_lie(kind, apart):
+    # as in a buffer of a stream, where each readout has a header before it
+    samples = kspace()
+    received = np.zeros((NY, apart + 2 * COILS * NX), np.float32)
+    strided = received[:, apart:].view(np.complex64).reshape(samples.shape)
+    strided[:] = samples
+    assert corrupted(block(strided), kind, 3).tobytes() == corrupted(block(samples), kind, 3).tobytes()
 
 
 @pytest.mark.parametrize("kind", SAMPLE_KINDS, ids=lambda p: p.label)
