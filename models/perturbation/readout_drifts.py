@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,13 +49,17 @@ def moved(block: ReadoutBlock, motion: Motion, seed: int) -> NDArray[np.complex6
         given = np.array(motion.positions, np.float64).reshape(-1, 3)
         places = given[np.minimum(shot, len(given) - 1)]
     turns = places / np.array(block.extent)
-    # the ramp along the readout is that of the shot: few to compute, as columns are those of the first up or down
-    ramps, which = np.unique(np.stack([turns[:, 0], *columns.T], axis=1), axis=0, return_inverse=True)
-    places_along = np.linspace(ramps[:, 1], ramps[:, 2], block.samples.shape[2], axis=1)
-    along = np.exp(-2j * np.pi * ramps[:, :1] * places_along)
+    length, ends = block.samples.shape[2], columns.tolist()
+    along = [_ramp(turn, *place, length) for turn, place in zip(turns[:, 0].tolist(), ends, strict=True)]
     across = np.exp(-2j * np.pi * (steps[:, 0] * turns[:, 1] + steps[:, 1] * turns[:, 2]))
-    factor = (along.astype(np.complex64)[which.ravel()] * across.astype(np.complex64)[:, None])[:, None]
+    factor = (np.stack(along) * across.astype(np.complex64)[:, None])[:, None]
     return block.samples * factor
+
+
+@lru_cache(maxsize=64)  # readouts of a shot have the same, or one for each direction
+def _ramp(turn: float, first: int, last: int, length: int) -> NDArray[np.complex64]:
+    """Return exp(-2 pi i turn x) at samples that lie evenly from one place to another."""
+    return np.exp(-2j * np.pi * turn * np.linspace(first, last, length)).astype(np.complex64)
 
 
 def ghosted(block: ReadoutBlock, ghost: Ghost, seed: int) -> NDArray[np.complex64]:  # noqa: ARG001  # as the others
