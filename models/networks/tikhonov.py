@@ -48,7 +48,7 @@ def nearest_consistent(
     rhs = back_projected + weight * image
     with torch.no_grad():
         solution = conjugate_gradient(system, rhs, start=image, iterations=iterations)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():  # what follows is for gradients alone
         return solution
     residual = rhs - (operator.normal(solution) + weight * solution)
 
