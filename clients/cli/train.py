@@ -40,8 +40,12 @@ def train(
         typer.Option(min=0, help="Another than the recipe's; makes one more model for an ensemble, NAME-seedN."),
     ] = None,
     start: Annotated[
-        Path | None,
-        typer.Option("--from", help="Folder of a model whose weights to begin with: like it, or an ADMM-Net for MoDL."),
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="Folder of a model whose weights to begin with: like it, or an ADMM-Net or a prior for MoDL. Again "
+            "for more.",
+        ),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, curves and pictures; runs/NAME by default.")
@@ -97,7 +101,7 @@ def train(
                 display,
                 device=_device(device),
                 version=version,
-                start=start,
+                start=start or (),
                 budget=budget,
                 restart=restart,
                 stop=stopped.is_set,

@@ -15,6 +15,7 @@ from .diffusion_prior import DiffusionPrior
 from .irim import IRIM
 from .modl import MoDL
 from .network import Network
+from .prior_modl import PriorMoDL
 from .resunetpp import ResUNetPlusPlus
 from .sure_denoiser import SureDenoiser
 from .unet import UNet
@@ -27,6 +28,7 @@ ARCHITECTURES: Mapping[str, type[Network]] = MappingProxyType(
         "varnet": VarNet,
         "irim": IRIM,
         "modl": MoDL,
+        "prior_modl": PriorMoDL,
         "admm_net": ADMMNet,
         "sure_denoiser": SureDenoiser,
         "diffusion_prior": DiffusionPrior,

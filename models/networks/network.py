@@ -56,8 +56,8 @@ def image_scale(image: Tensor) -> Tensor:
     power = image.real.square() + image.imag.square()
     flat = power.flatten(1)
     bright = flat >= flat.mean(dim=1, keepdim=True)
-    scale = ((flat * bright).sum(dim=1) / bright.sum(dim=1)).sqrt()
-    return torch.where(scale > 0, scale, torch.ones_like(scale))[:, None, None]
+    mean = (flat * bright).sum(dim=1) / bright.sum(dim=1)
+    return torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt()[:, None, None]  # sqrt has no gradient at 0
 
 
 def as_channels(image: Tensor) -> Tensor:

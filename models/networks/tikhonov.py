@@ -32,7 +32,7 @@ def nearest_consistent(
     image
         (batch, y, x) complex.
     weight
-        Positive scalar.
+        Positive, () or for each image, (batch, 1, 1).
     iterations
         Of conjugate gradients, in either direction.
 

@@ -29,6 +29,8 @@ class TorchRuntime:
         self, network: Network, *, device: torch.device, weights: str, threads: int | None = None
     ) -> Deployment:
         """Make a network ready to run; see ``Runtime``."""
+        if device.type == "cpu":  # convolutions of few channels take three quarters of the time with channels together
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if not self.compiled:
             return Deployment(network, f"PyTorch {torch.__version__} on {device}")
         for block in network.blocks():

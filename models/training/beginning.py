@@ -11,17 +11,24 @@ from ..model_store import read_weights
 from ..networks.diffusion_prior import DiffusionPrior
 from ..networks.modl import MoDL
 from ..networks.network import Network
+from ..networks.prior_modl import PriorMoDL
 from .errors import RecipeError
 from .recipe import Recipe
+
+_PARTS = {"admm_net": "start", "diffusion_prior": "denoiser"}  # of a PriorMoDL
 
 
 def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
     """Put a model's weights into a network, and return the model's label.
 
-    The model has the network's architecture and options; or it is an ADMM-Net, and the network a MoDL with as many
-    unrolls as that has stages, none of them shared, and denoisers of the same size: it takes over the proximal maps as
-    its denoisers, and rho of the update that follows each as lambda. A prior that has attention may begin with one that
-    has none but is the same otherwise: its attention begins as nothing.
+    The model has the network's architecture and options; or
+
+    - it is an ADMM-Net, and the network a MoDL with as many unrolls as that has stages, none of them shared, and
+      denoisers of the same size: it takes over the proximal maps as its denoisers, and rho of the update that follows
+      each as lambda;
+    - it is an ADMM-Net or a prior, and the network a MoDL with a prior's denoiser: either becomes that part of it;
+    - it is a prior without attention, and the network one with attention, but the same otherwise: its attention begins
+      as nothing.
 
     Raises
     ------
@@ -31,6 +38,9 @@ def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
     try:
         card = read_card(folder)
         weights = read_weights(folder / "weights.safetensors", card)
+        if isinstance(network, PriorMoDL) and card.architecture in _PARTS:
+            part = _PARTS[card.architecture]
+            weights = {**network.state_dict(), **{f"{part}.{name}": w for name, w in weights.items()}}
         if isinstance(network, MoDL) and card.architecture == "admm_net":
             weights = _modl_of_admm_net(weights)
         if isinstance(network, DiffusionPrior):

@@ -67,6 +67,9 @@ class TrainingTable(_Table):
     loss: Literal["l1", "l2", "l1_ssim", "sure", "denoising", "denoising_ve"] = "l1"
     """Distance to the truth (``loss.py``), an estimate of the risk that needs none (``sure.py``), or the error of a
     prior's denoiser at noise levels drawn as for EDM or as for the variance-exploding SDE (``denoising.py``)."""
+    fixed: list[Annotated[str, Field(min_length=1)]] = []
+    """How the names of those parts of the network begin that stay as they are, e.g. ``start.``: what came from another
+    model and is not trained."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's forward and backward pass; weights and updates are float32. bfloat16 is by autocast."""
     compile: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from ..networks.build import build
+from ..networks.network import Network
 from ..shared_data import read_sources, split_images
 from ..simulation.simulated_slices import SimulatedSlices
 from . import checkpoint
@@ -38,7 +39,7 @@ def prepare(
     *,
     device: torch.device,
     version: int = 1,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
     budget: float | None = None,
     restart: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -61,7 +62,8 @@ def prepare(
     version
         Of the model, if its training is not resumed.
     start
-        Folder of a model whose weights to begin with, see ``begin_with``; read if nothing is resumed.
+        Folders of models whose weights to begin with, one after the other, see ``begin_with``; read if nothing is
+        resumed.
     restart
         Forget the checkpoint.
 
@@ -85,7 +87,8 @@ def prepare(
     except (ValueError, KeyError, OSError) as error:
         raise RecipeError(f"recipe {recipe.model.name}: {error}") from None
     cases = [on_device(fixed.batch(n, _VALIDATION_BATCH), device) for n in range(training.validation_batches)]
-    began = begin_with(start, network, recipe) if start is not None and found is None else ""
+    began = " and ".join(begin_with(folder, network, recipe) for folder in start) if found is None else ""
+    _fix(network, training.fixed)
     learner = Learner(network, _objective(training.loss), training)
     state, tensors = found or (
         TrainingState(recipe=recipe, version=version, start=began, plan=Plan(last=training.steps)),
@@ -110,6 +113,19 @@ def prepare(
         stop=stop,
         clock=clock,
     )
+
+
+def _fix(network: Network, prefixes: Sequence[str]) -> None:
+    parameters = dict(network.named_parameters())
+    parts = ", ".join(dict.fromkeys(name.partition(".")[0] for name in parameters))
+    for prefix in prefixes:
+        chosen = [parameter for name, parameter in parameters.items() if name.startswith(prefix)]
+        if not chosen:
+            raise RecipeError(f"training.fixed: got {prefix!r}, and nothing begins so; the network's parts: {parts}")
+        for parameter in chosen:
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise RecipeError(f"training.fixed: got {list(prefixes)}, which is all of the network; its parts: {parts}")
 
 
 def _ended_for_want_of_time(state: TrainingState) -> bool:

@@ -5,6 +5,7 @@ import signal
 import h5py
 import numpy as np
 import pytest
+import torch
 import typer
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from echotrain.clients.cli.train import train
 from echotrain.engine.errors import ConfigurationError
 from echotrain.models.model_card import read_card
 from echotrain.models.model_store import ModelStore
+from echotrain.models.networks.build import build
 from echotrain.models.training.errors import DivergedError
 from echotrain.models.training.learner import Learner
 
@@ -225,3 +227,57 @@ def test_weights_of_another_network_are_refused_to_begin_with(run, recipe, tmp_p
     refused = run(other, "--from", "models/tiny", "--run", "runs/other", "--output", "models/other")
     assert isinstance(refused.exception, ConfigurationError)
     assert "cannot begin with the weights in" in str(refused.exception)
+
+
+OF_TWO = """architecture = "prior_modl"
+[model.options]
+unrolls = 2
+channels = [4]
+blocks = 1
+embedding = 4
+start_stages = 1
+start_channels = 2
+start_pools = 1
+"""
+
+
+@pytest.fixture
+def of_two(recipe):
+    """Return a function that writes the recipe of a network of several parts, of which some stay as they are."""
+
+    def make(fixed):
+        text = recipe.read_text().replace('architecture = "unet"\n[model.options]\nchannels = 2\npools = 1\n', OF_TWO)
+        assert OF_TWO in text
+        recipe.write_text(text.replace("[training]", f"[training]\nfixed = {fixed}"))
+        return recipe
+
+    return make
+
+
+def test_what_is_fixed_stays_as_it_was_and_the_rest_is_trained_also_when_it_is_resumed(run, of_two, tmp_path):
+    steps = of_two('["start."]')
+    assert run(steps, "--run", "runs/all").exit_code == 0
+    trained = load_file(tmp_path / "models" / "tiny" / "weights.safetensors")
+    assert run(steps, "--run", "runs/again", "--output", "models/again").exit_code == 0
+    kept = [name for name in trained if name.startswith("start.")]
+    torch.manual_seed(0)
+    begun = build("prior_modl", read_card(tmp_path / "models" / "tiny").options).state_dict()
+    assert kept
+    assert len(kept) < len(trained)
+    for name in kept:
+        torch.testing.assert_close(trained[name], begun[name].half(), rtol=0, atol=0)
+    assert any(not torch.equal(trained[name], begun[name].half()) for name in trained.keys() - set(kept))
+    assert "ended before at step 6" in run(steps, "--run", "runs/all").stdout  # its checkpoint is one that can be read
+
+
+@pytest.mark.parametrize(
+    ("fixed", "complaint"),
+    [
+        ('["stert."]', "got 'stert.', and nothing begins so; the network's parts: log_error, log_noise"),
+        ('["l", "start", "denoiser."]', "which is all of the network"),
+    ],
+)
+def test_fixed_parts_that_are_not_there_or_leave_nothing_to_train_are_refused(run, of_two, fixed, complaint):
+    refused = run(of_two(fixed))
+    assert isinstance(refused.exception, ConfigurationError)
+    assert complaint in str(refused.exception)

@@ -19,6 +19,14 @@ SMALL = {
     "resunetpp": {"channels": 4},
     "varnet": {"cascades": 2, "channels": 4, "pools": 2},
     "modl": {"unrolls": 2, "channels": 4, "pools": 2},
+    "prior_modl": {
+        "unrolls": 2,
+        "channels": [4, 8],
+        "blocks": 1,
+        "embedding": 4,
+        "start_stages": 1,
+        "start_channels": 4,
+    },
     "irim": {"steps": 2, "channels": 8, "hidden": 4, "strides": [1, 2]},
     "diffusion_prior": {"channels": [4, 8], "blocks": 1, "embedding": 4, "heads": 2},
 }

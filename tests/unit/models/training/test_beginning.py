@@ -55,9 +55,33 @@ def test_a_prior_with_attention_begins_with_one_without(tmp_path, model_card, re
         begin_with(tmp_path / "theirs", build("diffusion_prior", options | {"blocks": 2, "heads": 2}), recipe())
 
 
+PRIOR = {"channels": [4, 8], "blocks": 1, "embedding": 4}
+PRIOR_MODL = {"unrolls": 2, **PRIOR, "start_stages": 3, **{f"start_{name}": value for name, value in SIZE.items()}}
+
+
+def test_modl_begins_with_an_admm_net_and_the_denoiser_of_a_prior_one_after_the_other(
+    admm_net, tmp_path, model_card, recipe
+):
+    theirs, folder = admm_net
+    torch.manual_seed(1)
+    prior = build("diffusion_prior", PRIOR)
+    torch.nn.init.normal_(prior.unet.last.weight)
+    card = model_card("prior", kind="prior", architecture="diffusion_prior", options=PRIOR)
+    write_model(tmp_path / "prior", prior.state_dict(), card)
+    ours = build("prior_modl", PRIOR_MODL)
+    learnt = ours.log_error.detach().clone()
+    assert [begin_with(one, ours, recipe()) for one in (folder, tmp_path / "prior")] == ["theirs@1", "prior@1"]
+    for name, weights in theirs.state_dict().items():
+        torch.testing.assert_close(ours.start.state_dict()[name], weights, rtol=0, atol=0)
+    x, sigma = torch.randn(1, 9, 8, dtype=torch.complex64), torch.tensor(0.3)
+    torch.testing.assert_close(ours.denoiser.denoise(x, sigma), prior.denoise(x, sigma), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(ours.log_error, learnt, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ("architecture", "options"),
     [
+        ("prior_modl", {**PRIOR_MODL, "start_stages": 2}),
         ("modl", {"unrolls": 3, **SIZE}),  # one denoiser for all
         ("modl", {"unrolls": 4, "shared": False, **SIZE}),
         ("modl", {"unrolls": 3, "shared": False, **SIZE, "channels": 3}),

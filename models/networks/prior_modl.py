@@ -1,0 +1,105 @@
+"""MoDL with the denoiser of a diffusion prior, from the image of an ADMM-Net."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..measurements import Measurements
+from ..noise_level import estimated_noise
+from .admm_net import ADMMNet
+from .diffusion_prior import DiffusionPrior
+from .network import Block, Network, image_scale
+from .tikhonov import nearest_consistent
+
+_Width = Annotated[int, Field(ge=1)]
+_NUMBERS = {"log_error": 0.04, "log_noise": 0.4, "log_spread": 0.06, "log_weight": 0.03}
+"""Of every unroll, until they are trained: about what an ADMM-Net and its noise leave, and the prior knows."""
+
+
+class PriorMoDL(Network):
+    """MoDL (H. K. Aggarwal et al., IEEE Trans. Med. Imaging 38, 394 (2019), equations 8 and 9) with a prior's denoiser.
+
+    From the image x of an ADMM-Net, in units of ``image_scale``, in each unroll::
+
+        z <- D(x, sigma)
+        x <- (A^H A + lambda)^-1 (A^H y + lambda z)
+
+    D, the same in all unrolls as in the paper, is the network of a ``DiffusionPrior``. Begun with a prior's weights it
+    is a good denoiser before the first step of training (plug and play: S. V. Venkatakrishnan et al., GlobalSIP 2013);
+    what is left to learn is what a prior is not made for, errors that are no white noise. Both numbers follow the noise
+    n of the scan, that of each part of the image were it fully sampled::
+
+        sigma^2 = error^2 + (noise n)^2
+        lambda = weight + (n / spread)^2
+
+    with error, noise, spread and weight learnt for each unroll; lambda is the ratio of variances of a Gaussian prior
+    about z. Where no noise level is known it is estimated from the scan (``estimated_noise``). The ADMM-Net, of small
+    networks, removes most of the aliasing: from A^H y, D would need many more unrolls.
+
+    Parameters
+    ----------
+    unrolls
+        Number of unrolls.
+    iterations
+        Of conjugate gradients in each unroll.
+    channels, blocks, embedding, sigma_data
+        Of D, see ``DiffusionPrior``.
+    start_stages, start_iterations, start_channels, start_pools
+        Of the ADMM-Net, see ``ADMMNet``.
+    """
+
+    def __init__(
+        self,
+        *,
+        unrolls: Annotated[int, Field(ge=1)] = 5,
+        iterations: Annotated[int, Field(ge=1)] = 5,
+        channels: Annotated[tuple[_Width, ...], Field(min_length=1)] = (48, 96, 144),
+        blocks: Annotated[int, Field(ge=1)] = 2,
+        embedding: Annotated[int, Field(ge=1)] = 64,
+        sigma_data: Annotated[float, Field(gt=0)] = 0.4,
+        start_stages: Annotated[int, Field(ge=1)] = 6,
+        start_iterations: Annotated[int, Field(ge=1)] = 6,
+        start_channels: Annotated[int, Field(ge=1)] = 12,
+        start_pools: Annotated[int, Field(ge=1)] = 3,
+    ) -> None:
+        super().__init__()
+        self.iterations = iterations
+        self.start = ADMMNet(
+            stages=start_stages, iterations=start_iterations, channels=start_channels, pools=start_pools
+        )
+        self.denoiser = DiffusionPrior(channels=channels, blocks=blocks, embedding=embedding, sigma_data=sigma_data)
+        for name, value in _NUMBERS.items():
+            self.register_parameter(name, nn.Parameter(torch.full((unrolls,), value).log()))
+
+    def forward(self, measurements: Measurements) -> Tensor:
+        """Reconstruct: (batch, y, x) complex64."""
+        image = self.start(measurements)
+        operator = measurements.operator()
+        scale = image_scale(image)
+        back_projected = operator.adjoint(measurements.kspace) / scale
+        x, noise = image / scale, _noise(measurements) * 0.5**0.5 / scale
+        numbers = [self.get_parameter(name).exp() for name in _NUMBERS]
+        for error, share, spread, weight in zip(*numbers, strict=True):
+            sigma = (error.square() + (share * noise).square()).sqrt()
+            z = self.denoiser.denoise(x, sigma.flatten())
+            x = nearest_consistent(operator, back_projected, z, weight + (noise / spread).square(), self.iterations)
+        signal = (image != 0).flatten(1).any(dim=1)[:, None, None]
+        return torch.where(signal, scale * x, 0)  # D, told of noise, makes something of nothing
+
+    def blocks(self) -> tuple[Block, ...]:
+        """List the ADMM-Net's proximal maps and D."""
+        parts = (("start", self.start), ("denoiser", self.denoiser))
+        return tuple(block._replace(path=f"{name}.{block.path}") for name, part in parts for block in part.blocks())
+
+
+def _noise(measurements: Measurements) -> Tensor:
+    """Return the standard deviation of the complex noise of a k-space sample, (batch, 1, 1)."""
+    if measurements.noise is not None:
+        levels = [measurements.noise] * len(measurements)
+    else:
+        levels = [estimated_noise(one) for one in measurements.split()]
+    return torch.tensor(levels, device=measurements.kspace.device)[:, None, None]
