@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
 from ..model_card import ModelError, read_card
 from ..model_store import read_weights
 from ..networks.diffusion_prior import DiffusionPrior
-from ..networks.modl import MoDL
 from ..networks.network import Network
 from ..networks.prior_modl import PriorMoDL
 from .errors import RecipeError
@@ -23,9 +20,6 @@ def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
 
     The model has the network's architecture and options; or
 
-    - it is an ADMM-Net, and the network a MoDL with as many unrolls as that has stages, none of them shared, and
-      denoisers of the same size: it takes over the proximal maps as its denoisers, and rho of the update that follows
-      each as lambda;
     - it is an ADMM-Net or a prior, and the network a MoDL with a prior's denoiser: either becomes that part of it;
     - it is a prior without attention, and the network one with attention, but the same otherwise: its attention begins
       as nothing.
@@ -41,17 +35,9 @@ def begin_with(folder: Path, network: Network, recipe: Recipe) -> str:
         if isinstance(network, PriorMoDL) and card.architecture in _PARTS:
             part = _PARTS[card.architecture]
             weights = {**network.state_dict(), **{f"{part}.{name}": w for name, w in weights.items()}}
-        if isinstance(network, MoDL) and card.architecture == "admm_net":
-            weights = _modl_of_admm_net(weights)
         if isinstance(network, DiffusionPrior):
             weights = {**network.attention(), **weights}
         network.load_state_dict(weights)
     except (ModelError, RuntimeError) as error:  # torch raises RuntimeError where names or shapes differ
         raise RecipeError(f"recipe {recipe.model.name} cannot begin with the weights in {folder}: {error}") from None
     return card.label
-
-
-def _modl_of_admm_net(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    theirs, ours = "proximal_maps.", "denoisers."
-    denoisers = {ours + name.removeprefix(theirs): w for name, w in weights.items() if name.startswith(theirs)}
-    return {**denoisers, "log_weight": weights["log_rho"][1:]}

@@ -91,9 +91,9 @@ def test_methods_of_different_kind_give_their_mean_and_how_far_they_disagree(ser
     sense, mean, deviation, width, one = (image for image in images if isinstance(image, Image))
     assert all(image.pixels.dtype == np.float32 and image.pixels.shape == (1, 1, 256, 216) for image in images)
     assert sense.meta["EchotrainMethod"] == "sense"
-    assert one.meta["EchotrainMethod"] == f"supervised({NETWORK})"
-    assert mean.meta["EchotrainMethod"] == "ensemble(admm-net, modl, cs-tv, cs-wavelet)+mean"
-    assert mean.meta["EchotrainModel"] == (NETWORK, MODL)
+    assert one.meta["EchotrainMethod"] == f"supervised({MODL})"
+    assert mean.meta["EchotrainMethod"] == "ensemble(modl, admm-net, cs-tv, cs-wavelet)+mean"
+    assert mean.meta["EchotrainModel"] == (MODL, NETWORK)
     assert [text.partition(" ")[0] for text in mean.meta["EchotrainMethodSettings"]] == ["cs-tv", "cs-wavelet"]
     assert mean.meta["EchotrainSamples"] == "4 of 4"
     assert max(error_of(mean, truth), error_of(one, truth)) < 0.9 * error_of(sense, truth)

@@ -24,16 +24,6 @@ def admm_net(tmp_path, model_card):
     return network, tmp_path / "theirs"
 
 
-def test_modl_begins_with_the_proximal_maps_of_an_admm_net_and_the_weights_that_follow_each(admm_net, recipe):
-    theirs, folder = admm_net
-    ours = build("modl", {"unrolls": 3, "shared": False, **SIZE})
-    assert begin_with(folder, ours, recipe()) == "theirs@1"
-    x = torch.randn(1, 2, 8, 8)
-    for denoiser, proximal_map in zip(ours.denoisers, theirs.proximal_maps, strict=True):
-        torch.testing.assert_close(denoiser(x), proximal_map(x), rtol=0, atol=0)
-    torch.testing.assert_close(ours.log_weight, theirs.log_rho[1:], rtol=0, atol=0)
-
-
 def test_a_network_begins_with_the_weights_of_one_like_it(admm_net, recipe):
     theirs, folder = admm_net
     ours = build("admm_net", ADMM_NET)
@@ -82,9 +72,8 @@ def test_modl_begins_with_an_admm_net_and_the_denoiser_of_a_prior_one_after_the_
     ("architecture", "options"),
     [
         ("prior_modl", {**PRIOR_MODL, "start_stages": 2}),
-        ("modl", {"unrolls": 3, **SIZE}),  # one denoiser for all
-        ("modl", {"unrolls": 4, "shared": False, **SIZE}),
-        ("modl", {"unrolls": 3, "shared": False, **SIZE, "channels": 3}),
+        ("admm_net", {**ADMM_NET, "stages": 2}),
+        ("modl", {"unrolls": 3, **SIZE}),
         ("varnet", {"cascades": 3, "channels": 2, "pools": 1}),
     ],
 )
