@@ -274,7 +274,7 @@ def test_what_is_fixed_stays_as_it_was_and_the_rest_is_trained_also_when_it_is_r
     ("fixed", "complaint"),
     [
         ('["stert."]', "got 'stert.', and nothing begins so; the network's parts: log_error, log_noise"),
-        ('["l", "start", "denoiser."]', "which is all of the network"),
+        ('["l", "m", "start", "denoiser."]', "which is all of the network"),
     ],
 )
 def test_fixed_parts_that_are_not_there_or_leave_nothing_to_train_are_refused(run, of_two, fixed, complaint):
