@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..coils.maps_of_image import with_maps_of_image
 from ..measurements import Measurements
 from ..noise_level import estimated_noise
 from .admm_net import ADMMNet
@@ -45,10 +46,15 @@ class PriorMoDL(Network):
     image is Gaussian about z. Where no noise level is known it is estimated from the scan (``estimated_noise``). The
     ADMM-Net, of small networks, removes most of the aliasing: from A^H y, D would need many more unrolls.
 
+    With more than one pass, coil maps are estimated again from the image (``with_maps_of_image``) and the unrolls go on
+    from it. In training there is one: maps would take longer than the rest. Gradients take new maps for given ones.
+
     Parameters
     ----------
     unrolls
         Number of unrolls.
+    passes
+        How many times they are gone through.
     iterations
         Of conjugate gradients in each unroll.
     channels, blocks, embedding, sigma_data
@@ -61,6 +67,7 @@ class PriorMoDL(Network):
         self,
         *,
         unrolls: Annotated[int, Field(ge=1)] = 6,
+        passes: Annotated[int, Field(ge=1)] = 1,
         iterations: Annotated[int, Field(ge=1)] = 5,
         channels: Annotated[tuple[_Width, ...], Field(min_length=1)] = (48, 96, 144),
         blocks: Annotated[int, Field(ge=1)] = 2,
@@ -72,7 +79,7 @@ class PriorMoDL(Network):
         start_pools: Annotated[int, Field(ge=1)] = 3,
     ) -> None:
         super().__init__()
-        self.iterations = iterations
+        self.iterations, self.passes = iterations, passes
         self.start = ADMMNet(
             stages=start_stages, iterations=start_iterations, channels=start_channels, pools=start_pools
         )
@@ -83,7 +90,13 @@ class PriorMoDL(Network):
 
     def forward(self, measurements: Measurements) -> Tensor:
         """Reconstruct: (batch, y, x) complex64."""
-        image = self.start(measurements)
+        image = self._unrolled(measurements, self.start(measurements))
+        for _ in range(0 if self.training else self.passes - 1):
+            measurements = with_maps_of_image(measurements, image)
+            image = self._unrolled(measurements, image)
+        return image
+
+    def _unrolled(self, measurements: Measurements, image: Tensor) -> Tensor:
         operator = measurements.operator()
         scale = image_scale(image)
         back_projected = operator.adjoint(measurements.kspace) / scale

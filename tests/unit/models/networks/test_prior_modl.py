@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from echotrain.models.coils.maps_of_image import with_maps_of_image
 from echotrain.models.networks.network import image_scale
 from echotrain.models.noise_level import estimated_noise
 from echotrain.models.operators.sense import SenseOperator
@@ -67,3 +68,19 @@ def test_more_noise_means_more_denoising(network, make_measurements, monkeypatch
         network(replace(make_measurements(), noise=noise))
     quiet, middle, loud = told[0:2], told[2:4], told[4:6]
     assert all(a < b < c for a, b, c in zip(quiet, middle, loud, strict=True))
+
+
+def test_another_pass_goes_on_from_the_image_by_the_maps_of_that_image_but_not_in_training(
+    network, make_network, make_measurements
+):
+    measurements = make_measurements(size=(32, 24), acceleration=4)
+    twice = make_network("prior_modl", iterations=60, passes=2).requires_grad_(False)
+    twice.load_state_dict(network.state_dict())
+    once = network(measurements)
+    going_on = make_network("prior_modl", iterations=60).requires_grad_(False)
+    going_on.load_state_dict(network.state_dict())
+    going_on.start.forward = lambda _: once
+    expected = going_on(with_maps_of_image(measurements, once))
+    assert (expected - once).abs().max() > 1e-3 * once.abs().max()
+    torch.testing.assert_close(twice(measurements), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(twice.train()(measurements), once, rtol=0, atol=0)
