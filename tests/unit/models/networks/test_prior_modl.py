@@ -44,10 +44,11 @@ def test_with_a_known_denoiser_each_unroll_is_the_dense_solve_of_the_numbers_tha
     names = ("log_error", "log_noise", "log_spread", "log_weight")
     numbers = [[float((10 * one).exp()) for one in network.get_parameter(name)] for name in names]
     assert network.momentum.abs().min() > 0.001
+    images = network(measurements)
+    assert len(told) == len(numbers[0])
     for unroll, (error, share, spread, weight) in enumerate(zip(*numbers, strict=True)):
         near = 0.5 * (expected + 10 * float(network.momentum[unroll]) * (expected - before))
         before, expected = expected, dense_tikhonov(measurements, weight + (part / spread) ** 2, near)
-        images = network(measurements)
         assert told[unroll] == pytest.approx((error**2 + (share * part) ** 2) ** 0.5, rel=1e-4)
     torch.testing.assert_close(images.to(torch.complex128), expected, rtol=1e-3, atol=1e-4)
 
