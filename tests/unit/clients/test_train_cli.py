@@ -254,11 +254,10 @@ def of_two(recipe):
     return make
 
 
-def test_what_is_fixed_stays_as_it_was_and_the_rest_is_trained_also_when_it_is_resumed(run, of_two, tmp_path):
+def test_what_is_fixed_stays_as_it_was_and_the_rest_is_trained(run, of_two, tmp_path):
     steps = of_two('["start."]')
     assert run(steps, "--run", "runs/all").exit_code == 0
     trained = load_file(tmp_path / "models" / "tiny" / "weights.safetensors")
-    assert run(steps, "--run", "runs/again", "--output", "models/again").exit_code == 0
     kept = [name for name in trained if name.startswith("start.")]
     torch.manual_seed(0)
     begun = build("prior_modl", read_card(tmp_path / "models" / "tiny").options).state_dict()
@@ -267,7 +266,7 @@ def test_what_is_fixed_stays_as_it_was_and_the_rest_is_trained_also_when_it_is_r
     for name in kept:
         torch.testing.assert_close(trained[name], begun[name].half(), rtol=0, atol=0)
     assert any(not torch.equal(trained[name], begun[name].half()) for name in trained.keys() - set(kept))
-    assert "ended before at step 6" in run(steps, "--run", "runs/all").stdout  # its checkpoint is one that can be read
+    assert "ended before at step 6" in run(steps, "--run", "runs/all").stdout  # what is fixed has no optimiser's state
 
 
 @pytest.mark.parametrize(
