@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-DEFAULT_SUPERVISED = "admm-net"
+DEFAULT_SUPERVISED = "modl"
 """The best supervised network on real scans and on simulated ones; quality and speed stand in docs/benchmarks.md."""
 DEFAULT_PRIOR = "brain-edm"
 """The best diffusion prior."""

@@ -28,7 +28,7 @@ def estimated_noise(measurements: Measurements) -> float:
     -------
         In the unit of k-space; 0 where all of it is zero.
     """
-    kspace = measurements.kspace
+    kspace = measurements.kspace.detach()
     shape = kspace.shape[2:]
     axes = [(torch.arange(n, device=kspace.device) - n // 2) / n for n in shape]
     radius = sum((a.square() for a in torch.meshgrid(*axes, indexing="ij")), torch.zeros(shape, device=kspace.device))

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ..demo import DemoReport
 
 
-WORST_CASE = "worst_case:model=default-supervised,epsilon=0.02,iterations=5"
+WORST_CASE = "worst_case:model=admm-net,epsilon=0.02,iterations=5"
+"""For the network that the chain ``trusted`` judges."""
 
 
 def demo(

@@ -32,7 +32,7 @@ def shift(
     scan: Scans = None,
     members: Annotated[
         str, typer.Option(metavar="NAME,NAME...", help="Of the supervised ensemble.")
-    ] = "default-supervised,modl,varnet",
+    ] = "admm-net,modl,varnet",
     prior: Annotated[str, typer.Option(help="Of the diffusion ensemble.")] = "default-prior",
     output: Output = PAGES,
     processes: Processes = 1,

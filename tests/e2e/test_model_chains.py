@@ -15,8 +15,8 @@ from echotrain.engine.messages import Header, Image
 from echotrain.models.model_store import SHIPPED, ModelStore
 
 BRAIN = "brain_t1_7ch.h5"
-NETWORK, PRIOR, MODL, VARNET = (
-    ModelStore(SHIPPED).card(name).label for name in ("default-supervised", "default-prior", "modl", "varnet")
+NETWORK, PRIOR, ADMM_NET, MODL, VARNET = (
+    ModelStore(SHIPPED).card(name).label for name in ("default-supervised", "default-prior", "admm-net", "modl", "varnet")
 )
 LIMITS = {"sense": 0.16, "cs": 0.12, "supervised": 0.13}
 """Largest NRMSE at R = 4 (zero-filled: .24) against the root sum of squares, which is noisy where the maps are zero."""
@@ -77,7 +77,7 @@ def test_three_networks_give_their_mean_and_how_far_it_can_be_trusted(served, br
     assert deviation.meta["DataRole"] == ("Quantitative", "standard_deviation")
     assert width.meta["DataRole"] == ("Quantitative", "interval_width")
     assert mean.meta["EchotrainSamples"] == "3 of 3"
-    assert mean.meta["EchotrainModel"] == (MODL, NETWORK, VARNET)
+    assert mean.meta["EchotrainModel"] == (MODL, ADMM_NET, VARNET)
     # the map knows where the mean is wrong
     head = truth > 0.1 * truth.max()
     x = mean.pixels[0].astype(float)
@@ -93,7 +93,7 @@ def test_methods_of_different_kind_give_their_mean_and_how_far_they_disagree(ser
     assert sense.meta["EchotrainMethod"] == "sense"
     assert one.meta["EchotrainMethod"] == f"supervised({MODL})"
     assert mean.meta["EchotrainMethod"] == "ensemble(modl, admm-net, cs-tv, cs-wavelet)+mean"
-    assert mean.meta["EchotrainModel"] == (MODL, NETWORK)
+    assert mean.meta["EchotrainModel"] == (MODL, ADMM_NET)
     assert [text.partition(" ")[0] for text in mean.meta["EchotrainMethodSettings"]] == ["cs-tv", "cs-wavelet"]
     assert mean.meta["EchotrainSamples"] == "4 of 4"
     assert max(error_of(mean, truth), error_of(one, truth)) < 0.9 * error_of(sense, truth)
@@ -159,7 +159,7 @@ def test_a_prior_reconstructs_a_brain_and_says_how_far_it_can_be_trusted(served,
     x, half = mean.pixels[0].astype(float), width.pixels[0] / 2
     scale = (x * truth).sum() / (x * x).sum()
     assert (np.abs(scale * x - truth) <= scale * half)[truth > 0.1 * truth.max()].mean() > 0.9
-    assert mean.meta["EchotrainModel"] == (PRIOR, NETWORK)
+    assert mean.meta["EchotrainModel"] == (PRIOR, ADMM_NET)
     assert mean.meta["EchotrainSamples"] == "8 of 8"
     assert mean.meta["EchotrainSteps"] == "20 of 20"
     assert mean.meta["EchotrainNoiseLevel"] == "estimated from the scan"

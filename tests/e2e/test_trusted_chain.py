@@ -60,7 +60,7 @@ EXPECTED = {
 def test_a_clean_brain_comes_back_three_ways_with_every_map_and_no_alarm(served, brain, protocol):
     images, _ = run(served, protocol, brain)
     assert set(images) == EXPECTED
-    judged = ModelStore(SHIPPED).card("default-supervised").label
+    judged = ModelStore(SHIPPED).card("admm-net").label
     for image in images.values():
         assert image.pixels.dtype == np.float32
         assert np.isfinite(image.pixels).all()
@@ -89,7 +89,7 @@ def test_of_a_brain_with_a_spike_only_the_conventional_image_comes_and_says_why(
 
 def test_a_worst_case_has_all_images_and_its_flag(served, brain):
     """At R = 8 it is missed (docs/trust.md)."""
-    attack = parse_perturbation("worst_case:model=default-supervised,epsilon=0.02,iterations=5")
+    attack = parse_perturbation("worst_case:model=admm-net,epsilon=0.02,iterations=5")
     images, _ = run(served, "zmq", perturbed_scan(brain, [attack]))
     assert set(images) == EXPECTED
     meta = images["magnitude", "supervised"].meta
