@@ -16,7 +16,8 @@ from echotrain.models.model_store import SHIPPED, ModelStore
 
 BRAIN = "brain_t1_7ch.h5"
 NETWORK, PRIOR, ADMM_NET, MODL, VARNET = (
-    ModelStore(SHIPPED).card(name).label for name in ("default-supervised", "default-prior", "admm-net", "modl", "varnet")
+    ModelStore(SHIPPED).card(name).label
+    for name in ("default-supervised", "default-prior", "admm-net", "modl", "varnet")
 )
 LIMITS = {"sense": 0.16, "cs": 0.12, "supervised": 0.13}
 """Largest NRMSE at R = 4 (zero-filled: .24) against the root sum of squares, which is noisy where the maps are zero."""

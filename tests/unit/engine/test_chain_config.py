@@ -7,6 +7,7 @@ from echotrain.engine.chain_config import SHIPPED, ChainLibrary, json_schema, lo
 from echotrain.engine.errors import ChainError
 from echotrain.engine.messages import ConfigName, ConfigText, Parameters
 from echotrain.engine.registry import Registry
+from echotrain.models.defaults import ALIASES
 
 NULL = '[[chain]]\ngadget = "discard"\n'
 
@@ -130,6 +131,21 @@ def test_every_shipped_chain_builds_and_says_what_it_is(file):
     chain, digest = spec.build(Registry())
     assert chain.names
     assert digest
+
+
+@pytest.mark.parametrize("name", ["diffusion", "diffusion-ensemble", "trusted"])
+def test_a_chain_that_is_calibrated_for_a_network_names_it(name):
+    """Another default would make its intervals and flags those of another network's images (decision 0025)."""
+    steps = dict(load_chain(SHIPPED / f"{name}.toml").steps)
+    named = {steps["reconstruct_diffusion"]["start_from"]}
+    for gadget, field in (
+        ("estimate_sensitivity", "model"),
+        ("reconstruct_supervised", "model"),
+        ("flag_artifacts", "judged"),
+    ):
+        named |= {steps[gadget][field]} if gadget in steps else set()
+    assert len(named) == 1
+    assert not named & set(ALIASES)
 
 
 def test_openrecon_is_the_default_chain_but_for_its_pixels():
