@@ -16,17 +16,24 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ...models.defaults import ALIASES
     from ...models.model_store import shared_store
 
     store = shared_store()
-    table = Table("model", "architecture", "parameters", "trained for", box=None)
+    table = Table("model", "architecture", "parameters", "trained for R", "coils", "default", box=None)
     for name in store.names():
         card = store.card(name)
-        low, high = card.trained.acceleration
-        acceleration = f"R {low:g}" if low == high else f"R {low:g} to {high:g}"
-        coils = " to ".join(str(n) for n in card.trained.coils)
-        table.add_row(card.label, card.architecture, f"{card.parameters:,}", f"{acceleration}, {coils} coils")
+        supervised = card.kind == "supervised"  # priors know images, whatever scan they come from
+        scans = (_span(card.trained.acceleration), _span(card.trained.coils)) if supervised else ("any", "any")
+        table.add_row(
+            card.label, card.architecture, f"{card.parameters:,}", *scans, "yes" if name in ALIASES.values() else ""
+        )
     Console().print(table)
+
+
+def _span(bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 @models.command()

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from echotrain.clients.cli import app
 from echotrain.engine.errors import ConfigurationError
+from echotrain.models.defaults import DEFAULT_PRIOR, DEFAULT_SUPERVISED
 from echotrain.models.model_store import shared_store
 
 
@@ -17,10 +18,13 @@ def run(*arguments):
 
 
 def test_list_shows_every_model_and_what_it_was_trained_for():
-    shown = run("list")
-    for name in shared_store().names():
-        assert shared_store().card(name).label in shown
-    assert "R 2 to 12, 1 to 32 coils" in shown
+    lines = run("list").splitlines()[1:]
+    cells = {label: rest.split() for label, _, rest in (line.strip().partition(" ") for line in lines)}
+    assert set(cells) == {shared_store().card(name).label for name in shared_store().names()}
+    network, prior, other = (shared_store().card(name).label for name in (DEFAULT_SUPERVISED, DEFAULT_PRIOR, "unet-r8"))
+    assert cells[network][2:] == ["2", "to", "12", "1", "to", "32", "yes"]
+    assert cells[prior][2:] == ["any", "any", "yes"]
+    assert cells[other][2:] == ["8", "4", "to", "12"]
 
 
 def test_show_gives_the_card():
