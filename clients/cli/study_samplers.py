@@ -31,7 +31,7 @@ def samplers(
     matrix: Matrix = None,
     scan: Scans = None,
     prior: Annotated[str, typer.Option(help="Diffusion prior.")] = "default-prior",
-    supervised: Annotated[str, typer.Option(help="Network beside it.")] = "default-supervised",
+    supervised: Annotated[str, typer.Option(help="Network beside it, at whose image dds starts.")] = "admm-net",
     acceleration: Annotated[float, typer.Option("--acceleration", "-R", min=1)] = 8,
     output: Output = PAGES,
     processes: Processes = 1,

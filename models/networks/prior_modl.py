@@ -46,8 +46,9 @@ class PriorMoDL(Network):
     image is Gaussian about z. Where no noise level is known it is estimated from the scan (``estimated_noise``). The
     ADMM-Net, of small networks, removes most of the aliasing: from A^H y, D would need many more unrolls.
 
-    With more than one pass, coil maps are estimated again from the image (``with_maps_of_image``) and the unrolls go on
-    from it. In training there is one: maps would take longer than the rest. Gradients take new maps for given ones.
+    With more than one pass the unrolls go on from the image, by coil maps that were estimated again from it where few
+    central lines were measured (``with_maps_of_image``). In training there is one: maps would take longer than the
+    rest. Gradients take new maps for given ones.
 
     Parameters
     ----------
